@@ -116,7 +116,7 @@ impl Doctor {
             }
             tell(found);
         }
-        tell(daemon::versions(&answers).into_iter().collect());
+        tell(daemon::differences(&answers));
         let first = answers.iter().position(|(_, answer)| answer.is_ok()).unwrap_or(0);
         answers.swap_remove(first).1
     }

@@ -69,23 +69,35 @@ fn away(
     Some(Finding::skip(format!("buildkitd {theirs}"), text))
 }
 
-/// The finding for daemons of different versions.
-pub(super) fn versions(answers: &[(Member, Answer)]) -> Option<Finding> {
-    let told =
-        answers.iter().filter_map(|(member, answer)| Some((&*member.name, &*answer.as_ref().ok()?.version)));
-    differing(&told.collect::<Vec<_>>())
+/// The findings for daemons of different versions, or for different platforms.
+pub(super) fn differences(answers: &[(Member, Answer)]) -> Vec<Finding> {
+    let told = answers.iter().filter_map(|(member, answer)| Some((&*member.name, answer.as_ref().ok()?)));
+    let told: Vec<(&str, &Description)> = told.collect();
+    let versions: Vec<_> = told.iter().map(|(name, told)| (*name, told.version.as_str())).collect();
+    let native = |told: &Description| told.workers.first()?.first().cloned();
+    let natives: Vec<_> = told.iter().filter_map(|(name, told)| Some((*name, native(told)?))).collect();
+    let natives: Vec<_> = natives.iter().map(|(name, platform)| (*name, platform.as_str())).collect();
+    let found = [
+        differing(
+            "versions of buildkitd",
+            &versions,
+            "the same build may end differently on another of them; run one version",
+        ),
+        differing(
+            "platforms of buildkitd",
+            &natives,
+            "a step without `platforms` builds for the platform of whichever builds it; write `platforms` in every step",
+        ),
+    ];
+    found.into_iter().flatten().collect()
 }
 
-/// The finding for these daemons, each with its version, if the versions differ.
-fn differing(told: &[(&str, &str)]) -> Option<Finding> {
+/// The finding for these daemons, if what is `told` of each is not the same.
+fn differing(subject: &str, told: &[(&str, &str)], why: &str) -> Option<Finding> {
     let (_, first) = told.first()?;
-    told.iter().any(|(_, version)| version != first).then(|| {
-        let told: Vec<_> = told.iter().map(|(name, version)| format!("{name} has {version}")).collect();
-        let text = format!(
-            "differ ({}), so the same build may end differently on another of them; run one version",
-            told.join(", ")
-        );
-        Finding::warn("versions of buildkitd", text)
+    told.iter().any(|(_, other)| other != first).then(|| {
+        let told: Vec<_> = told.iter().map(|(name, told)| format!("{name} has {told}")).collect();
+        Finding::warn(subject, format!("differ ({}): {why}", told.join(", ")))
     })
 }
 
@@ -135,11 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn daemons_of_different_versions_are_a_warning() {
-        assert_eq!(differing(&[]), None);
-        assert_eq!(differing(&[("b-0", "v0.32.2"), ("b-1", "v0.32.2")]), None);
-        let warned = differing(&[("b-0", "v0.32.2"), ("b-1", "v0.18.2")]).map(|finding| finding.to_string());
-        assert!(warned.is_some_and(|text| text.contains("differ (b-0 has v0.32.2, b-1 has v0.18.2)")));
+    fn daemons_that_differ_are_a_warning() {
+        let said = |told: &[(&str, &str)]| {
+            differing("versions of buildkitd", told, "run one").map(|finding| finding.to_string())
+        };
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&[("b-0", "v0.32.2"), ("b-1", "v0.32.2")]), None);
+        assert_eq!(
+            said(&[("b-0", "v0.32.2"), ("b-1", "v0.18.2")]).as_deref(),
+            Some("warn versions of buildkitd: differ (b-0 has v0.32.2, b-1 has v0.18.2): run one")
+        );
     }
 
     #[test]
