@@ -56,8 +56,15 @@ impl Services {
     }
 
     async fn build(&self, engine: &Engine, nth: usize) {
+        self.build_for(engine, nth, None).await;
+    }
+
+    async fn build_for(&self, engine: &Engine, nth: usize, platform: Option<&str>) {
         let (target, tags) = (format!("service-{nth}"), [Self::image(nth)]);
-        let build = json!({"context": self.0.url("shop"), "target": target, "tags": tags, "push": false});
+        let mut build = json!({"context": self.0.url("shop"), "target": target, "tags": tags, "push": false});
+        if let Some(platform) = platform {
+            build["platforms"] = json!([platform]);
+        }
         support::engine::run(engine, "builds", &json!({"build": build})).await.unwrap();
     }
 }

@@ -46,6 +46,18 @@ async fn a_daemon_that_is_down_is_left_out_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_build_goes_to_a_daemon_for_its_platform() {
+    let arm = "[worker.oci]\nplatforms = [\"linux/arm64\"]\n";
+    let daemons = [Buildkitd::start(""), Buildkitd::start(arm)];
+    let services = Services::start(4);
+    let engine = engine(&host(&daemons));
+    for nth in 0..4 {
+        services.build_for(&engine, nth, Some("linux/arm64")).await;
+        assert_eq!(builds(&daemons, &Services::image(nth)), [0, 1], "service {nth}");
+    }
+}
+
+#[tokio::test]
 async fn the_daemons_of_a_name_are_found() {
     let daemon = Buildkitd::start_tcp("");
     let port = daemon.address().rsplit_once(':').unwrap().1;
