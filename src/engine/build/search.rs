@@ -117,11 +117,14 @@ impl Search<'_> {
         open: &mut Option<Open>,
         name: &str,
     ) -> Result<(Option<Member>, Recalled), BuildError> {
-        let mut asked = None;
+        let mut asked: Option<(Member, Recalled)> = None;
         if let Some((member, connection)) = open.as_ref() {
             match member.daemon.recall_over(connection, name).await {
-                Ok(Recalled::NotFound) => asked = Some(member.clone()),
-                Ok(known) => return Ok((Some(member.clone()), known)),
+                Ok(known) if known != Recalled::NotFound && !may_be_redone(&known) => {
+                    return Ok((Some(member.clone()), known));
+                }
+                // The attempt may have been made again elsewhere, under the same name.
+                Ok(known) => asked = Some((member.clone(), known)),
                 Err(error) => debug!("the connection to buildkitd does not hold: {error}"),
             }
         }
@@ -132,24 +135,23 @@ impl Search<'_> {
         ask.retry(patience()).when(BuildError::is_away).notify(|error, _| self.waiting(error)).await
     }
 
-    /// Asks all daemons but `asked`, which does not know `name`. The error is that of a daemon, if none of them answers.
+    /// Asks all daemons but that of `asked`, which has answered. The error is that of a daemon, if none answers.
     async fn elsewhere(
         &self,
         name: &str,
-        asked: Option<&Member>,
+        asked: Option<&(Member, Recalled)>,
     ) -> Result<(Option<Member>, Recalled), BuildError> {
         let members = self.engine.pool.in_order(self.wanted).await?;
-        let others = members.into_iter().filter(|member| Some(member) != asked);
+        let others = members.into_iter().filter(|member| asked.is_none_or(|(asked, _)| member != asked));
         let answers = join_all(others.map(|member| async move {
             let answer = member.daemon.recall(name).await;
             (member, answer)
         }));
-        let mut found: Option<(Member, Recalled)> = None;
+        let mut found = asked.filter(|(_, known)| *known != Recalled::NotFound).cloned();
         let (mut answered, mut failed) = (asked.is_some(), None);
         for (member, answer) in answers.await {
             match answer {
                 Ok(Recalled::NotFound) => answered = true,
-                // Another process may have given up an attempt that it then made elsewhere.
                 Ok(known) => {
                     if found.as_ref().is_none_or(|(_, known)| may_be_redone(known)) {
                         found = Some((member, known));
