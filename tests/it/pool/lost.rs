@@ -29,6 +29,14 @@ async fn a_build_whose_daemon_is_killed_ends_on_the_other() {
     expect_phase(&node, "Succeeded");
     assert_eq!(shop.digest("1").await.unwrap(), output(&node, "digest"));
     assert_eq!(builds(&daemons[1 - home..2 - home], &shop.image()), [1]);
+
+    // The next sidecar finds it there, although its own daemon is back.
+    daemons[home].restart();
+    shop.plugin.kill();
+    let next = successor(&shop, &host(&daemons));
+    let again = next.drive(&workflow, &step).await;
+    assert_eq!(output(&again, "digest"), output(&node, "digest"));
+    assert_eq!(builds(&daemons[1 - home..2 - home], &shop.image()), [1]);
 }
 
 #[tokio::test]
