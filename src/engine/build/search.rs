@@ -3,6 +3,8 @@
 //! A build is named after its job. With several daemons, the process does not know which of them an earlier process used, so all are
 //! asked for the name.
 
+use std::sync::{Mutex, PoisonError};
+
 use backon::{ExponentialBuilder, Retryable as _};
 use futures_util::future::join_all;
 use tracing::{debug, warn};
@@ -97,14 +99,24 @@ impl Search<'_> {
         }
     }
 
-    /// The place for the build: at `member`, which has it already, or the pool's choice.
-    pub(super) async fn place(&self, member: Option<&Member>) -> Result<Slot, BuildError> {
+    /// The place for the build: at `member`, which has it already, or the pool's choice. A build that waits closes `open`: until it has its
+    /// place, that may be broken, and it takes memory here and at the daemon.
+    pub(super) async fn place(
+        &self,
+        member: Option<&Member>,
+        open: &mut Option<Open>,
+    ) -> Result<Slot, BuildError> {
         let pool = &self.engine.pool;
         match member {
             Some(member) => Ok(pool.join(member)),
             None => {
                 let _waiting = self.engine.metrics.build_waits();
-                let enter = || pool.enter(self.wanted, |line| self.cx.now(line));
+                let open = Mutex::new(open);
+                let wait = |line: String| {
+                    **open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.cx.now(line);
+                };
+                let enter = || pool.enter(self.wanted, wait);
                 let entered = enter.retry(patience()).when(BuildError::is_away);
                 entered.notify(|error, _| self.waiting(error)).await
             }
@@ -153,7 +165,7 @@ impl Search<'_> {
             match answer {
                 Ok(Recalled::NotFound) => answered = true,
                 Ok(known) => {
-                    if found.as_ref().is_none_or(|(_, known)| may_be_redone(known)) {
+                    if found.as_ref().is_none_or(|(_, other)| rank(&known) > rank(other)) {
                         found = Some((member, known));
                     }
                 }
@@ -173,6 +185,18 @@ impl Search<'_> {
     fn waiting(&self, error: &BuildError) {
         warn!("waiting for buildkitd: {error}");
         self.cx.now(format!("waiting for buildkitd: {error}"));
+    }
+}
+
+/// Which of the states that several daemons tell of one attempt is used: the highest, and of equal ones that of the first daemon.
+fn rank(known: &Recalled) -> u8 {
+    match known {
+        Recalled::NotFound => 0,
+        _ if may_be_redone(known) => 1,
+        Recalled::Failed(_) | Recalled::Cancelled => 2,
+        Recalled::Running => 3,
+        // The image is pushed, whatever still runs elsewhere.
+        Recalled::Succeeded(_) => 4,
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn resumable(
     for _ in 0..ATTEMPTS {
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
-        let slot = Box::pin(search.place(attempt.member.as_ref())).await.map_err(told)?;
+        let slot = Box::pin(search.place(attempt.member.as_ref(), &mut open)).await.map_err(told)?;
         let daemon = &slot.member.daemon;
         if engine.pool.only().is_none() {
             info!(buildkitd = %slot.member.name, "the build is at {}", slot.member.name);
@@ -88,9 +88,9 @@ pub(super) async fn resumable(
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
-        // The build may go to another daemon, and this one has a free place.
-        drop(slot);
         attempt = search.newest(&mut open, attempt.number, |_| true).await.map_err(told)?;
+        // Only now, since the search has noticed a daemon that is away: before, a build that waits would get this place on it.
+        drop(slot);
     }
     Err(broken.map_or_else(cut_off, told))
 }
