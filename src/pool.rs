@@ -174,16 +174,18 @@ impl Pool {
         self.inner.roster().covers(member, platforms)
     }
 
-    /// Notes that `member` did not answer a call, if `error` says that. It gets no more builds until it answers the pool's own question,
-    /// which is asked at once. For the only address, nothing is noted.
+    /// Notes that `member` did not answer a call, if `error` says that. One that cannot be reached gets no more builds until it answers
+    /// the pool's own question, which is asked at once. One that lost a build is only asked: a Dockerfile may provoke such an error, and
+    /// must not move the builds of others. For the only address, nothing is noted.
     pub fn suspect(&self, member: &Member, error: &BuildError) {
-        let state = match error.kind {
+        match error.kind {
             _ if self.inner.only.is_some() => return,
-            BuildErrorKind::Lost => MemberState::Silent,
-            BuildErrorKind::Unreachable => MemberState::Down,
+            BuildErrorKind::Unreachable => {
+                self.inner.failed(member.id, MemberState::Down, error);
+            }
+            BuildErrorKind::Lost => {}
             _ => return,
-        };
-        self.inner.failed(member.id, state, error);
+        }
         self.inner.wake(member.id);
     }
 

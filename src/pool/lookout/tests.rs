@@ -2,6 +2,7 @@
 
 use super::super::{Pool, PoolKey, Seed, Service, Wanted};
 use super::*;
+use crate::buildkit::BuildErrorKind;
 
 /// A pool of a name that nothing resolves, and its tasks do not run.
 fn pool() -> Pool {
@@ -87,6 +88,20 @@ async fn a_pool_of_one_address_asks_nobody() {
     let error = BuildError::no_daemon("x", "y");
     pool.suspect(&slots[0].member, &error);
     assert_eq!(pool.first(&wanted()).await.unwrap(), slots[0].member);
+}
+
+#[tokio::test]
+async fn only_a_daemon_that_cannot_be_reached_is_left_out_before_it_is_asked() {
+    let seed = |address: &str| (address.parse().unwrap(), None);
+    let pool = Pool::new(vec![seed("tcp://127.0.0.1:1"), seed("tcp://127.0.0.2:1")], 1);
+    let (member, _) = pool.inner.roster().members()[0].clone();
+    pool.inner.answered(member.id, &Description::default());
+    let state = || pool.inner.roster().members()[0].1;
+    let unreachable = BuildError::no_daemon("x", "y");
+    pool.suspect(&member, &BuildError { kind: BuildErrorKind::Lost, ..unreachable.clone() });
+    assert_eq!(state(), MemberState::Up);
+    pool.suspect(&member, &unreachable);
+    assert_eq!(state(), MemberState::Down);
 }
 
 #[tokio::test]
