@@ -234,10 +234,11 @@ impl Roster {
         }
     }
 
-    /// The members that may know a build, in the order of choice. Those that do not answer are left out, unless there is no other.
+    /// The members that may know a build, in the order of choice. Those that do not answer are left out, unless there is no other. Those that
+    /// have not been asked yet are not: a busy one may have the build, and would get a second one of the same job elsewhere.
     pub(super) fn in_order(&self, key: &PoolKey) -> Vec<Member> {
         let order = choice::order(key, self.entries.iter().map(|entry| entry.identity.as_deref()));
-        let answers = |state| matches!(state, MemberState::Up | MemberState::Draining);
+        let answers = |state| !matches!(state, MemberState::Down | MemberState::Silent);
         let is_any = self.entries.iter().any(|entry| answers(entry.state));
         let asked = order.into_iter().map(|position| &self.entries[position]);
         asked.filter(|entry| !is_any || answers(entry.state)).map(|entry| entry.member.clone()).collect()

@@ -102,6 +102,18 @@ fn a_member_that_comes_back_gets_its_builds_again() {
 }
 
 #[test]
+fn a_member_that_has_not_been_asked_yet_may_know_a_build() {
+    let mut roster = Roster::new(1);
+    let states = [("b-0", MemberState::Up), ("b-1", MemberState::Unknown)];
+    let [there, unasked] = states.map(|(name, state)| roster.add(new(name, state)));
+    let api = wanted("a", "api");
+    assert_eq!(roster.first(&api), Some(there.clone()));
+    assert_eq!(roster.in_order(&api.key).len(), 2);
+    roster.failed(unasked.id, MemberState::Down);
+    assert_eq!(roster.in_order(&api.key), [there]);
+}
+
+#[test]
 fn members_have_names_of_their_own() {
     let mut roster = Roster::new(1);
     let first = roster.add(new("buildkitd", MemberState::Up));
