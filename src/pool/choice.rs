@@ -56,8 +56,8 @@ pub(super) fn order<'a>(key: &PoolKey, identities: impl Iterator<Item = Option<&
 /// Of the members that cover the most of its platforms, the first choice is the one with the highest weight that is up, then the next
 /// one with a free place. If none of them is up, the build waits at the one with the highest weight, as if there were only that.
 pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>], limit: usize) -> Choice {
-    let lasting = || candidates.iter().filter(|candidate| candidate.state != MemberState::Draining);
-    let most = lasting().map(|candidate| candidate.covers).max().unwrap_or_default();
+    let lasting = candidates.iter().filter(|candidate| candidate.state != MemberState::Draining);
+    let most = lasting.map(|candidate| candidate.covers).max().unwrap_or_default();
     let mut able = order(key, candidates.iter().map(|candidate| candidate.identity));
     able.retain(|&position| {
         let Candidate { state, covers, .. } = candidates[position];
