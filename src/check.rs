@@ -95,13 +95,13 @@ impl Doctor {
         self.servers(&mut tell).await;
     }
 
-    /// Checks the daemons. Returns the answer of the first that answers; of the first, if none does.
+    /// Checks the daemons. Returns what they are in the worst case, for the checks of what builds share.
     async fn daemons(
         &self,
         settings: &ContainerSettings,
         tell: &mut impl FnMut(Vec<Finding>),
     ) -> daemon::Answer {
-        let mut answers = match self.describe_all().await {
+        let answers = match self.describe_all().await {
             Ok(answers) => answers,
             Err(error) => {
                 tell(vec![self.no_daemon(settings, &error)]);
@@ -117,8 +117,7 @@ impl Doctor {
             tell(found);
         }
         tell(daemon::differences(&answers));
-        let first = answers.iter().position(|(_, answer)| answer.is_ok()).unwrap_or(0);
-        answers.swap_remove(first).1
+        daemon::weakest(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     async fn servers(&self, tell: &mut impl FnMut(Vec<Finding>)) {

@@ -69,6 +69,18 @@ fn away(
     Some(Finding::skip(format!("buildkitd {theirs}"), text))
 }
 
+/// The description of the first of several daemons that answers, but for what keeps builds apart: a build may be on any of them. The
+/// error of the first, if none answers.
+pub(super) fn weakest(mut answers: Vec<Answer>) -> Answer {
+    let told = || answers.iter().filter_map(|answer| answer.as_ref().ok());
+    let shares_processes = told().any(|told| told.shares_processes);
+    match told().min_by_key(|told| told.asks_about_images() == Some(true)) {
+        Some(weakest) => Ok(Description { shares_processes, ..weakest.clone() }),
+        // A pool has a daemon, or finding its daemons is the error.
+        None => answers.swap_remove(0),
+    }
+}
+
 /// The findings for daemons of different versions, or for different platforms.
 pub(super) fn differences(answers: &[(Member, Answer)]) -> Vec<Finding> {
     let told = answers.iter().filter_map(|(member, answer)| Some((&*member.name, answer.as_ref().ok()?)));
@@ -157,6 +169,18 @@ mod tests {
             said(&[("b-0", "v0.32.2"), ("b-1", "v0.18.2")]).as_deref(),
             Some("warn versions of buildkitd: differ (b-0 has v0.32.2, b-1 has v0.18.2): run one")
         );
+    }
+
+    #[test]
+    fn a_pool_keeps_builds_apart_as_its_weakest_daemon_does() {
+        let told = |version: &str, shares_processes| -> Answer {
+            Ok(Description { version: version.to_owned(), shares_processes, ..Description::default() })
+        };
+        let away = || -> Answer { Err(unreachable("away")) };
+        let all = vec![away(), told("v0.32.2", true), told("v0.18.2", false), told("v0.32.2", false)];
+        assert_eq!(weakest(all), told("v0.18.2", true));
+        assert_eq!(weakest(vec![told("v0.32.2", false)]), told("v0.32.2", false));
+        assert_eq!(weakest(vec![away(), away()]), away());
     }
 
     #[test]

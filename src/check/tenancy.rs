@@ -8,8 +8,8 @@ mod processes;
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{PodSpec, ServiceAccount};
 
 use super::api_login::ApiLogin;
 use super::plugin::{ContainerSettings, OUR_NAME};
@@ -43,10 +43,9 @@ impl Doctor {
         let daemon = host.and_then(|host| Some((namespace_of(host)?, host.split('.').next()?)));
         let mut found = Vec::new();
         let deployed = match daemon {
-            Some((namespace, name)) => self.engine.cluster.find::<Deployment>(namespace, name).await,
-            None => Ok(None),
+            Some((namespace, name)) => self.daemon_pod(settings, namespace, name).await,
+            None => None,
         };
-        let deployed = deployed.ok().flatten();
         found.extend(processes::judge(seen, deployed.as_ref(), &tenants));
         found.extend(answer.as_ref().ok().and_then(|daemon| images::judge(daemon, &tenants)));
         if let (Some((namespace, _)), true) = (daemon, deployed.is_some()) {
@@ -57,6 +56,20 @@ impl Doctor {
         }
         found.extend(self.cache_registry(&tenants).await);
         found
+    }
+
+    /// The pod of buildkitd's Deployment; with several daemons, that of their StatefulSet.
+    async fn daemon_pod(&self, settings: &ContainerSettings, namespace: &str, name: &str) -> Option<PodSpec> {
+        let cluster = &self.engine.cluster;
+        let found = cluster.find::<Deployment>(namespace, name).await.ok().flatten();
+        if let Some(deployment) = found {
+            return deployment.spec?.template.spec;
+        }
+        if self.engine.pool.only().is_some() && !settings.has_pool() {
+            return None;
+        }
+        let found = cluster.find::<StatefulSet>(namespace, name).await.ok().flatten()?;
+        found.spec?.template.spec
     }
 
     async fn tenants(&self, settings: &ContainerSettings) -> Tenants {

@@ -95,6 +95,11 @@ impl ContainerSettings {
         self.value("BUILDKIT_HOST")
     }
 
+    /// Whether buildkitd's address is that of a pool.
+    pub(in crate::check) fn has_pool(&self) -> bool {
+        self.buildkit_host().is_some_and(|host| host.contains(',') || host.starts_with("dns:"))
+    }
+
     /// The host of buildkitd's address, or of the first of several. None for a socket.
     pub(in crate::check) fn buildkit_name(&self) -> Option<&str> {
         let first = self.buildkit_host()?.split(',').next()?;
@@ -176,7 +181,9 @@ mod tests {
         {
             let settings = settings(&[("BUILDKIT_HOST", several)]);
             assert_eq!(settings.buildkit_name(), Some("buildkitd.buildkit.svc"));
+            assert!(settings.has_pool());
         }
+        assert!(!settings(&[host]).has_pool());
         let with_secret = settings(&[host, ("ARGO_BUILDKIT_TLS_SECRET", "buildkit-client-tls")]).judge();
         assert_eq!(
             with_secret.to_string(),

@@ -1,6 +1,6 @@
 //! Whether each build step has a PID namespace of its own.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::PodSpec;
 
 use super::Tenants;
 use crate::check::Finding;
@@ -8,8 +8,8 @@ use crate::check::Finding;
 /// buildkitd's flag that gives steps the daemon's PID namespace and `/proc` (`cmd/buildkitd/main_oci_worker.go`).
 const FLAG: &str = "--oci-worker-no-process-sandbox";
 
-/// The daemon's own answer (`seen`) takes precedence over its Deployment.
-pub(super) fn judge(seen: Option<bool>, deployed: Option<&Deployment>, tenants: &Tenants) -> Option<Finding> {
+/// The daemon's own answer (`seen`) takes precedence over the pod of its Deployment.
+pub(super) fn judge(seen: Option<bool>, deployed: Option<&PodSpec>, tenants: &Tenants) -> Option<Finding> {
     let subject = "process sandbox of buildkitd";
     let shares = match seen {
         Some(shares) => shares,
@@ -31,10 +31,8 @@ pub(super) fn judge(seen: Option<bool>, deployed: Option<&Deployment>, tenants: 
     Some(Finding::warn(subject, text))
 }
 
-fn has_flag(deployment: &Deployment) -> bool {
-    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-    let containers = pod.into_iter().flat_map(|pod| &pod.containers);
-    let mut words = containers.flat_map(|c| c.command.iter().chain(&c.args).flatten());
+fn has_flag(pod: &PodSpec) -> bool {
+    let mut words = pod.containers.iter().flat_map(|c| c.command.iter().chain(&c.args).flatten());
     words.any(|word| word == FLAG || word.strip_prefix(FLAG).is_some_and(|rest| rest == "=true"))
 }
 
@@ -45,15 +43,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn deployment(args: &[&str]) -> Deployment {
-        let pod = json!({"containers": [{"name": "buildkitd", "args": args}]});
-        serde_json::from_value(json!({"spec": {"selector": {}, "template": {"spec": pod}}})).unwrap()
+    fn pod(args: &[&str]) -> PodSpec {
+        serde_json::from_value(json!({"containers": [{"name": "buildkitd", "args": args}]})).unwrap()
     }
 
     #[test]
     fn without_a_sandbox_several_namespaces_are_warned() {
         let (one, two) = (Tenants::named(&["builds"]), Tenants::named(&["builds", "team-b"]));
-        let (on, off) = (deployment(&[]), deployment(&["--config=/etc/buildkit/buildkitd.toml", FLAG]));
+        let (on, off) = (pod(&[]), pod(&["--config=/etc/buildkit/buildkitd.toml", FLAG]));
         let said = |seen, deployed, tenants: &Tenants| {
             judge(seen, deployed, tenants).map(|finding| finding.to_string()).unwrap_or_default()
         };
