@@ -240,7 +240,8 @@ mod tests {
 
     /// Whether the pool has only one address.
     fn is_one(arguments: &[&str]) -> Result<bool, String> {
-        let cli = Cli::try_parse_from([&["test"], arguments].concat()).map_err(|error| error.to_string())?;
+        let cli =
+            Cli::try_parse_from([&["test"][..], arguments].concat()).map_err(|error| error.to_string())?;
         let pool = cli.peers.pool().map_err(|error| error.to_string())?;
         Ok(pool.only().is_some())
     }
