@@ -169,7 +169,7 @@ impl Pool {
         if members.is_empty() { Err(self.empty()) } else { Ok(members) }
     }
 
-    /// Whether no other member can build for more of `platforms` than `member`.
+    /// Whether no other member can build for more of `platforms` than `member`, as far as that is known.
     pub fn covers(&self, member: &Member, platforms: &[String]) -> bool {
         self.inner.roster().covers(member, platforms)
     }

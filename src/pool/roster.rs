@@ -252,13 +252,13 @@ impl Roster {
         members
     }
 
-    /// Whether the daemon of `member` can build for as many of `platforms` as any other.
+    /// Whether the daemon of `member` can build for as many of `platforms` as any other, or has not told yet for which it can.
     pub(super) fn covers(&self, member: &Member, platforms: &[String]) -> bool {
         let lasting = self.entries.iter().filter(|entry| entry.state != MemberState::Draining);
         let count = |entry: &Entry| choice::covered(&entry.platforms, platforms);
         let most = lasting.map(count).max().unwrap_or_default();
         let own = self.entries.iter().find(|entry| entry.member.id == member.id);
-        own.is_some_and(|entry| count(entry) == most)
+        own.is_some_and(|entry| entry.platforms.is_empty() || count(entry) == most)
     }
 
     fn entry(&mut self, id: MemberId) -> Option<&mut Entry> {

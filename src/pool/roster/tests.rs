@@ -212,4 +212,6 @@ fn a_build_goes_where_its_platforms_are() {
         assert_eq!(covering, members.each_ref().map(|one| one == member));
     }
     assert!(members.iter().all(|member| roster.covers(member, &["linux/s390x".to_owned()])));
+    let silent = roster.add(new("b-2", MemberState::Down));
+    assert!(roster.covers(&silent, &["linux/arm64".to_owned()]), "it may be one for this platform");
 }
