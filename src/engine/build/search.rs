@@ -208,3 +208,24 @@ fn may_be_redone(known: &Recalled) -> bool {
         Recalled::NotFound | Recalled::Running | Recalled::Succeeded(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_success_on_one_daemon_counts_whatever_the_others_say() {
+        let failed = |fault| {
+            Recalled::Failed(Box::new(BuildError { fault, ..BuildError::no_daemon("buildkitd", "away") }))
+        };
+        let rising = [
+            Recalled::NotFound,
+            failed(Fault::Transient),
+            failed(Fault::User),
+            Recalled::Running,
+            Recalled::Succeeded(Box::default()),
+        ];
+        assert!(rising.windows(2).all(|two| rank(&two[0]) < rank(&two[1])));
+        assert_eq!(rank(&Recalled::Cancelled), rank(&failed(Fault::Ours)));
+    }
+}
