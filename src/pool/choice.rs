@@ -76,7 +76,21 @@ pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>], limit: usize) 
 
 /// How many of the platforms `wanted` are among those that a daemon lists, its native ones and those it emulates.
 pub(super) fn covered(listed: &[String], wanted: &[String]) -> usize {
-    wanted.iter().filter(|wanted| listed.iter().any(|listed| listed == *wanted)).count()
+    let is_listed = |wanted: &str| listed.iter().any(|listed| normal(listed) == normal(wanted));
+    wanted.iter().filter(|wanted| is_listed(wanted)).count()
+}
+
+/// The operating system, the architecture and the variant, without the one that an architecture has anyway (containerd
+/// `platforms/database.go`).
+fn normal(platform: &str) -> [&str; 3] {
+    let mut parts = platform.splitn(3, '/');
+    let [os, architecture, variant] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let variant = match (architecture, variant) {
+        ("amd64", "v1") | ("arm64", "v8") => "",
+        ("arm", "") => "v7",
+        _ => variant,
+    };
+    [os, architecture, variant]
 }
 
 #[cfg(test)]

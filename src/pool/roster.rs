@@ -283,13 +283,18 @@ impl Roster {
 
 /// The choice for a build, if a member has at most `limit` builds.
 fn chosen(entries: &[Entry], limit: usize, wanted: &Wanted) -> Choice {
+    let covers = |entry: &Entry| choice::covered(&entry.platforms, &wanted.platforms);
+    let lasting = entries.iter().filter(|entry| entry.state != MemberState::Draining);
+    let (all, most) = (wanted.platforms.len(), lasting.map(covers).max().unwrap_or_default());
+    // A member that has not told its platforms yet may be the one for those that nobody else has.
+    let hoped = if most < all { all } else { 0 };
     let candidates: Vec<_> = entries
         .iter()
         .map(|entry| Candidate {
             identity: entry.identity.as_deref(),
             state: entry.state,
             running: entry.running,
-            covers: choice::covered(&entry.platforms, &wanted.platforms),
+            covers: if entry.platforms.is_empty() { hoped } else { covers(entry) },
         })
         .collect();
     choice::choose(&wanted.key, &candidates, limit)

@@ -81,12 +81,14 @@ fn a_build_goes_only_where_most_of_its_platforms_are() {
 fn platforms_are_counted_by_their_names() {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let listed = owned(&["linux/amd64", "linux/amd64/v2", "linux/arm64", "linux/arm/v7"]);
-    let rows: [(&[&str], usize); 5] = [
+    let rows: [(&[&str], usize); 7] = [
         (&[], 0),
         (&["linux/amd64"], 1),
         (&["linux/amd64", "linux/arm/v7"], 2),
         (&["linux/arm/v6", "linux/arm64"], 1),
         (&["linux/s390x"], 0),
+        (&["linux/amd64/v1", "linux/arm64/v8", "linux/arm"], 3),
+        (&["linux/amd64/v3", "windows/amd64"], 0),
     ];
     for (wanted, count) in rows {
         assert_eq!(covered(&listed, &owned(wanted)), count, "{wanted:?}");

@@ -114,6 +114,22 @@ fn a_member_that_has_not_been_asked_yet_may_know_a_build() {
 }
 
 #[test]
+fn a_build_waits_for_the_member_that_may_be_the_one_for_its_platform() {
+    let mut roster = Roster::new(1);
+    let states = [("b-0", MemberState::Up), ("b-1", MemberState::Down)];
+    let [there, away] = states.map(|(name, state)| roster.add(new(name, state)));
+    let amd = Description { workers: vec![vec!["linux/amd64".to_owned()]], ..Description::default() };
+    roster.answered(there.id, &amd);
+    let wanting = |platform: &str| Wanted { platforms: vec![platform.to_owned()], ..wanted("a", "api") };
+    assert_eq!(roster.first(&wanting("linux/amd64")), Some(there.clone()));
+    assert_eq!(roster.first(&wanting("linux/arm64")), Some(away.clone()));
+    // It is not, so either may say that it cannot build this.
+    roster.answered(away.id, &amd);
+    roster.failed(away.id, MemberState::Down);
+    assert_eq!(roster.first(&wanting("linux/arm64")), Some(there));
+}
+
+#[test]
 fn members_have_names_of_their_own() {
     let mut roster = Roster::new(1);
     let first = roster.add(new("buildkitd", MemberState::Up));
