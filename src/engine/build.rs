@@ -37,6 +37,7 @@ use crate::buildkit::{Solve, Transcript};
 use crate::outcome::{StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
+use place::Place;
 use report::BuildResult;
 use report::Cache;
 use search::{Name, Search};
@@ -64,12 +65,15 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         request::mark(&mut request, &marker);
     }
     let service = cache_miss::name(&mut request, build, &inputs, cx);
-    let search = Search { engine, cx, wanted: &wanted, name: Name::new(cx, &inputs.sha) };
+    let place = Place::default();
+    let name = Name::new(cx, &inputs.sha);
+    let search = Search { engine, cx, wanted: &wanted, place: &place, name };
     let own = search.name.base().to_owned();
-    let earlier = cache_miss::read(engine, &wanted, build, (service, own), inputs.sha.clone(), cx);
+    let earlier = cache_miss::read(engine, &place, build, (service, own), inputs.sha.clone(), cx);
     let earlier = Box::pin(earlier);
     let mut earlier = pin!(maybe_done(earlier));
     let reading = async {
+        place.member().await;
         sleep(cache_miss::DELAY).await;
         earlier.as_mut().await;
     };
@@ -85,7 +89,10 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     };
     let built = match built {
         Ok(built) => built,
-        Err(error) => return Err(Box::pin(log::keep(engine, build, &inputs, &transcript, error, cx)).await),
+        Err(error) => {
+            drop(place.leave());
+            return Err(Box::pin(log::keep(engine, build, &inputs, &transcript, error, cx)).await);
+        }
     };
     let solved = &built.solved;
     engine.metrics.vertices(solved.cached_steps.into(), solved.total_steps.into());

@@ -1,6 +1,7 @@
 //! Several real buildkitds that act as one.
 
 mod choice;
+mod explained;
 mod full;
 mod lost;
 mod reports;

@@ -55,7 +55,7 @@ async fn export_to(
     let mut request = request::cache(build, inputs, to.mode, target);
     // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();
-    let daemon = &built.slot.member.daemon;
+    let daemon = &built.member.daemon;
     match solve::once(daemon, None, &request, inputs, &cx.redactor.clone().into(), cx).await {
         Ok(_) => Ok(Cache::Exported),
         Err(error) if to.ignore_error || has_gone(engine, &error) => {

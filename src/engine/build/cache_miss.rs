@@ -19,11 +19,12 @@ use super::super::Engine;
 use super::super::context::Cx;
 use super::super::sanitize::without_expressions;
 use super::inputs::Inputs;
+use super::place::Place;
 use super::solve::Built;
-use crate::buildkit::{BuildError, EarlierBuild, Solve};
+use crate::buildkit::{EarlierBuild, Solve};
 use crate::git::advert::is_oid;
 use crate::git::push_reader::{PushReader, PushedTrees};
-use crate::pool::Wanted;
+use crate::pool::Member;
 use crate::step::Build;
 use crate::step::build::{Dockerfile, NoCache};
 use crate::text;
@@ -52,6 +53,8 @@ pub(super) const DELAY: Duration = Duration::from_millis(250);
 
 /// The last build of a service.
 pub(super) struct Earlier {
+    /// The daemon whose history has it.
+    member: Member,
     build: EarlierBuild,
     commit: String,
     /// The files that have changed since; `None` if that is not known.
@@ -86,28 +89,28 @@ fn dockerfile(build: &Build) -> Option<&String> {
     }
 }
 
-/// Reads the last build of `service` whose name does not begin with `own`, and what has changed up to the commit `sha`. `None` if there
-/// is none, or if it is not known in time: a build never fails because of it.
+/// Reads the last build of `service` on the daemon at `place` whose name does not begin with `own`, and what has changed up to the commit
+/// `sha`. `None` if there is none, or if it is not known in time: a build never fails because of it.
 pub(super) async fn read(
     engine: &Engine,
-    wanted: &Wanted,
+    place: &Place,
     build: &Build,
     (service, own): (String, String),
     sha: String,
     cx: &Cx,
 ) -> Option<Earlier> {
+    // Its cache is the one that the build finds.
+    let member = place.member().await?;
     let reading = async {
-        let told = |error: BuildError| error.to_string();
-        let member = engine.pool.first(wanted).await.map_err(told)?;
         let earlier = member.daemon.earlier_build((SERVICE, service.as_str()), &own).await;
-        let Some(earlier) = earlier.map_err(told)? else { return Ok(None) };
+        let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
         if earlier.vertices.len() > VERTICES {
             return Err("the last build has too many steps".to_owned());
         }
         let commit = earlier.attrs.get(COMMIT).filter(|commit| is_oid(commit)).cloned();
         let commit = commit.ok_or("the last build names no commit")?;
         let changed = changed(engine, build, &commit, &sha, cx).await;
-        Ok::<_, String>(Some(Earlier { build: earlier, commit, changed }))
+        Ok::<_, String>(Some(Earlier { member: member.clone(), build: earlier, commit, changed }))
     };
     let limit = calls::BUILDKIT_EARLIER.whole();
     let read = within(limit, "buildkitd and the Git server", Box::pin(reading)).await;
@@ -130,6 +133,10 @@ pub(super) fn explain(
     attrs: &BTreeMap<String, String>,
     earlier: &Earlier,
 ) -> String {
+    // A build that was lost may have moved to a daemon with another cache.
+    if earlier.member != built.member {
+        return String::new();
+    }
     let Some(step) = compare::first_that_ran(&built.solved.vertices) else { return String::new() };
     let ignore = inputs.main.parts.ignore.as_deref();
     let excluded = |path: &str| ignore.is_some_and(|ignore| ignore.excludes(path));

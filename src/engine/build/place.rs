@@ -1,7 +1,9 @@
-//! What a build needs of a daemon.
+//! What a build needs of a daemon, and the place that it has on one.
+
+use tokio::sync::watch;
 
 use super::super::context::Cx;
-use crate::pool::{PoolKey, Service, Wanted};
+use crate::pool::{Member, PoolKey, Service, Slot, Wanted};
 use crate::step::Build;
 use crate::step::build::Dockerfile;
 
@@ -18,4 +20,30 @@ pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
         target: build.target.as_deref().unwrap_or_default(),
     });
     Wanted { key, platforms: build.platforms.iter().map(ToString::to_string).collect() }
+}
+
+/// The place of a build, from the moment that it has one. It stays the build's after a failure, so that a second attempt without a bad
+/// cache finds the layers of the first one.
+#[derive(Default)]
+pub(super) struct Place(watch::Sender<Option<Slot>>);
+
+impl Place {
+    /// Takes the place `slot`, and returns its daemon.
+    pub(super) fn take(&self, slot: Slot) -> Member {
+        let member = slot.member.clone();
+        self.0.send_replace(Some(slot));
+        member
+    }
+
+    /// Ends the build there. The place is free once the result is dropped.
+    pub(super) fn leave(&self) -> Option<Slot> {
+        self.0.send_replace(None)
+    }
+
+    /// The daemon at which the build is. Waits until the build has a place.
+    pub(super) async fn member(&self) -> Option<Member> {
+        let mut slots = self.0.subscribe();
+        let slot = slots.wait_for(Option::is_some).await.ok()?;
+        slot.as_ref().map(|slot| slot.member.clone())
+    }
 }

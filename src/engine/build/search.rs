@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::super::context::Cx;
 use super::super::{Engine, Reference};
+use super::place::Place;
 use crate::buildkit::{BuildError, Connection, Recalled};
 use crate::outcome::Fault;
 use crate::pool::{Member, Slot, Wanted};
@@ -78,6 +79,7 @@ pub(super) struct Search<'a> {
     pub(super) engine: &'a Engine,
     pub(super) cx: &'a Cx,
     pub(super) wanted: &'a Wanted,
+    pub(super) place: &'a Place,
     pub(super) name: Name,
 }
 
@@ -99,28 +101,35 @@ impl Search<'_> {
         }
     }
 
-    /// The place for the build: at `member`, which has it already, or the pool's choice. A build that waits closes `open`: until it has its
-    /// place, that may be broken, and it takes memory here and at the daemon.
-    pub(super) async fn place(
+    /// Gives the build a place, and returns its daemon: `member`, which has the build already, the one at which the build has a place, or
+    /// the pool's choice.
+    pub(super) async fn enter(
         &self,
         member: Option<&Member>,
         open: &mut Option<Open>,
-    ) -> Result<Slot, BuildError> {
+    ) -> Result<Member, BuildError> {
+        let kept = self.place.leave().filter(|kept| member.is_none_or(|member| *member == kept.member));
+        let slot = match (kept, member) {
+            (Some(kept), _) => kept,
+            (None, Some(member)) => self.engine.pool.join(member),
+            (None, None) => self.chosen(open).await?,
+        };
+        Ok(self.place.take(slot))
+    }
+
+    /// The place that the pool chooses. A build that waits closes `open`: until it has its place, that may be broken, and it takes memory
+    /// here and at the daemon.
+    async fn chosen(&self, open: &mut Option<Open>) -> Result<Slot, BuildError> {
         let pool = &self.engine.pool;
-        match member {
-            Some(member) => Ok(pool.join(member)),
-            None => {
-                let _waiting = self.engine.metrics.build_waits();
-                let open = Mutex::new(open);
-                let wait = |line: String| {
-                    **open.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    self.cx.now(line);
-                };
-                let enter = || pool.enter(self.wanted, wait);
-                let entered = enter.retry(patience()).when(BuildError::is_away);
-                entered.notify(|error, _| self.waiting(error)).await
-            }
-        }
+        let _waiting = self.engine.metrics.build_waits();
+        let open = Mutex::new(open);
+        let wait = |line: String| {
+            **open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.cx.now(line);
+        };
+        let enter = || pool.enter(self.wanted, wait);
+        let entered = enter.retry(patience()).when(BuildError::is_away);
+        entered.notify(|error, _| self.waiting(error)).await
     }
 
     /// Asks for the state of `name`: over `open`, or over new connections once `open` is broken. Returns the daemon that knows it.

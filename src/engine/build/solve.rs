@@ -7,7 +7,6 @@
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::super::Engine;
 use super::super::context::Cx;
 use super::inputs::Inputs;
 use super::search::{Attempt, Open, Search};
@@ -16,7 +15,7 @@ use crate::buildkit::{
     self, BuildError, BuildErrorKind, Buildkit, Connection, Recalled, Solve, Solved, Transcript,
 };
 use crate::outcome::{Fault, StepError};
-use crate::pool::Slot;
+use crate::pool::Member;
 
 /// The number of attempts to find or restart a build whose connection broke.
 const ATTEMPTS: u32 = 3;
@@ -26,8 +25,8 @@ pub(super) struct Built {
     pub(super) solved: Solved,
     /// Whether an earlier attempt began the build. Steps that it built look cached to this attempt.
     pub(super) resumed: bool,
-    /// Its place. The export of its cache finds its layers there.
-    pub(super) slot: Slot,
+    /// The daemon that built it. The export of its cache finds its layers there.
+    pub(super) member: Member,
 }
 
 impl Built {
@@ -37,7 +36,8 @@ impl Built {
     }
 }
 
-/// Solves `request` on the daemon that `search` finds, or continues an earlier attempt. Uses `open` until that connection breaks.
+/// Solves `request` on the daemon that `search` finds, or continues an earlier attempt. Uses `open` until that connection breaks. The build
+/// keeps its place, also if it fails.
 pub(super) async fn resumable(
     search: &Search<'_>,
     mut open: Option<Open>,
@@ -60,14 +60,14 @@ pub(super) async fn resumable(
     for _ in 0..ATTEMPTS {
         request.reference = name.of(attempt.number);
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
-        let slot = Box::pin(search.place(attempt.member.as_ref(), &mut open)).await.map_err(told)?;
-        let daemon = &slot.member.daemon;
+        let member = Box::pin(search.enter(attempt.member.as_ref(), &mut open)).await.map_err(told)?;
+        let daemon = &member.daemon;
         if engine.pool.only().is_none() {
-            info!(buildkitd = %slot.member.name, "the build is at {}", slot.member.name);
+            info!(buildkitd = %member.name, "the build is at {}", member.name);
         }
         let ended = match attempt.known {
             Recalled::NotFound => {
-                let open = open.take().filter(|(member, _)| *member == slot.member);
+                let open = open.take().filter(|(other, _)| *other == member);
                 let open = open.map(|(_, connection)| connection);
                 Box::pin(start(daemon, open, request, inputs, transcript, cx)).await
             }
@@ -75,7 +75,7 @@ pub(super) async fn resumable(
             _ => Box::pin(follow(daemon, request, transcript, cx)).await,
         };
         match ended {
-            Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed, slot }),
+            Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed, member }),
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
                 return Err(told(platforms::named(engine, inputs, *error).await));
             }
@@ -90,7 +90,7 @@ pub(super) async fn resumable(
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
         attempt = search.newest(&mut open, attempt.number, |_| true).await.map_err(told)?;
         // Only now, since the search has noticed a daemon that is away: before, a build that waits would get this place on it.
-        drop(slot);
+        drop(search.place.leave());
     }
     Err(broken.map_or_else(cut_off, told))
 }
