@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -45,6 +46,16 @@ impl ResumingRegistry {
     /// `host:port`.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Waits until the upload has at least `bytes` bytes.
+    pub(crate) fn has_received(&self, bytes: usize) -> impl Future<Output = ()> + Send + 'static {
+        let shared = self.shared.clone();
+        async move {
+            while shared.content.lock().unwrap().upload.len() < bytes {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
     }
 
     /// The size of the blob `digest`; `None` if it is not there.

@@ -37,21 +37,35 @@ impl<'a> BlobReader<'a> {
         Self { source, blob, hash, received: 0, rest: Bytes::new(), pieces: None, tries }
     }
 
+    /// The number of bytes that were not returned yet.
+    pub(super) fn left(&self) -> u64 {
+        self.blob.size - self.received + self.rest.len() as u64
+    }
+
     /// The next `most` bytes, or fewer at the end. The last bytes are only returned if the digest is right.
     pub(super) async fn next(&mut self, most: usize) -> Result<Bytes, OciError> {
-        let left = self.blob.size - self.received + self.rest.len() as u64;
-        let wanted = usize::try_from(left).map_or(most, |left| left.min(most));
+        let wanted = usize::try_from(self.left()).map_or(most, |left| left.min(most));
+        if wanted == 0 && self.is_complete() {
+            self.check_end().await?;
+        }
         let mut chunk = BytesMut::with_capacity(wanted);
         while chunk.len() < wanted {
-            if self.rest.is_empty() {
-                self.rest = self.receive().await?;
-            }
-            chunk.extend_from_slice(&self.rest.split_to(self.rest.len().min(wanted - chunk.len())));
+            chunk.extend_from_slice(&self.next_piece(wanted - chunk.len()).await?);
         }
+        Ok(chunk.freeze())
+    }
+
+    /// The next bytes as they arrive: at least one and at most `most`. Some must be left. The last ones are only returned if the
+    /// digest is right.
+    pub(super) async fn next_piece(&mut self, most: usize) -> Result<Bytes, OciError> {
+        if self.rest.is_empty() {
+            self.rest = self.receive().await?;
+        }
+        let piece = self.rest.split_to(self.rest.len().min(most));
         if self.is_complete() {
             self.check_end().await?;
         }
-        Ok(chunk.freeze())
+        Ok(piece)
     }
 
     /// Whether every byte was returned.

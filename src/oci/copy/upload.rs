@@ -7,6 +7,7 @@
 mod opened;
 mod part;
 mod requests;
+mod stream;
 
 use std::mem;
 
@@ -122,9 +123,9 @@ impl BlobUpload<'_, '_> {
         sending: &mut Sending<'_, '_>,
     ) -> Result<bool, UploadError> {
         loop {
-            sending.fill(upload.chunk).await?;
+            let sent = self.send_next(upload, sending).await?;
             let (at, ended, is_last) = (sending.part.at, sending.part.end(), sending.part.is_last);
-            let has = match self.send(upload, &sending.part).await {
+            let has = match sent {
                 Ok(has) if has == ended || has > at => {
                     sending.is_repeated = false;
                     has

@@ -1,10 +1,14 @@
 //! Uploads that a registry loses, refuses or spoils.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use argo_buildkit::outcome::Fault;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::breaks::{behind, noise, status};
@@ -162,4 +166,35 @@ async fn chunks_are_as_large_as_the_registry_wants_them() {
         "{}",
         refused.message
     );
+}
+
+/// Without that, each chunk would take the time of the read and that of the upload.
+#[tokio::test]
+async fn a_chunk_is_sent_while_it_is_read() {
+    let source = repository("api");
+    let layer = noise(3 << 20);
+    source.image("1", layer.clone()).await;
+    let registry = Arc::new(ResumingRegistry::start().await);
+    let (wanted, body, target) = (digest(&layer), layer.clone(), registry.clone());
+    let front = RegistryFront::start(shared_registry().host(), move |seen| {
+        let is_it = seen.method == "GET" && seen.path.ends_with(&wanted);
+        is_it.then(|| in_halves(&body, target.has_received(1 << 20)))
+    })
+    .await;
+    let fields = json!({"source": format!("{}:1", behind(front.host(), &source)),
+        "targets": format!("{}/a:1", registry.host())});
+    push(fields).await.unwrap();
+    assert_eq!(registry.blob(&digest(&layer)), Some(layer.len()));
+}
+
+/// An answer whose second half is sent after `between`.
+fn in_halves(body: &[u8], between: impl Future<Output = ()> + Send + 'static) -> Response {
+    let (first, second) = body.split_at(body.len() / 2);
+    let (first, second) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(second));
+    let second = async move {
+        between.await;
+        Ok::<_, Infallible>(second)
+    };
+    let halves = stream::once(async { Ok(first) }).chain(stream::once(second));
+    ([("content-length", body.len().to_string())], Body::from_stream(halves)).into_response()
 }

@@ -15,7 +15,36 @@ pub(super) struct Part {
     pub(super) is_last: bool,
 }
 
+/// Where a part is in its blob.
+#[derive(Clone, Copy)]
+pub(super) struct Range {
+    /// Where it begins.
+    pub(super) at: u64,
+    pub(super) size: usize,
+    /// Whether the blob ends with it.
+    pub(super) is_last: bool,
+}
+
+impl Range {
+    /// The bytes that `reader` returns next, at most `most`.
+    pub(super) fn next(reader: &BlobReader<'_>, at: u64, most: usize) -> Self {
+        let left = reader.left();
+        let size = usize::try_from(left).map_or(most, |left| left.min(most));
+        Self { at, size, is_last: size as u64 == left }
+    }
+
+    /// Where the next bytes begin.
+    pub(super) fn end(&self) -> u64 {
+        self.at + self.size as u64
+    }
+}
+
 impl Part {
+    /// Where it is in its blob.
+    pub(super) fn range(&self) -> Range {
+        Range { at: self.at, size: self.bytes.len(), is_last: self.is_last }
+    }
+
     /// The same with more bytes from `reader`, up to `size`.
     pub(super) async fn filled(self, reader: &mut BlobReader<'_>, size: usize) -> Result<Self, OciError> {
         let wanted = size.saturating_sub(self.bytes.len());
@@ -30,7 +59,7 @@ impl Part {
 
     /// Where the next bytes begin.
     pub(super) fn end(&self) -> u64 {
-        self.at + self.bytes.len() as u64
+        self.range().end()
     }
 
     /// What is left if the registry has the first `has` bytes of the blob; `None` if it has fewer than before, or more than were

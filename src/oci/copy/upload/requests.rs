@@ -1,17 +1,30 @@
 //! The requests of one upload.
 
 use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use url::Url;
 
+use super::super::super::OciError;
 use super::super::tries::{Failed, Tries};
-use super::part::Part;
+use super::part::{Part, Range};
 use super::{BlobUpload, Opened};
 
 impl BlobUpload<'_, '_> {
     /// Sends `part`. Returns how many bytes of the blob the registry has then.
     pub(super) async fn send(&mut self, upload: &mut Opened, part: &Part) -> Result<u64, Failed> {
-        let answer = self.target.ask(self.request(&upload.place, part)).await?;
+        let request = self.request(&upload.place, &part.range()).body(part.bytes.clone());
+        let answer = self.target.ask(request).await;
+        self.answered(upload, &part.range(), answer).await
+    }
+
+    /// Returns how many bytes of the blob the registry has after the `answer` to a request with `part`.
+    pub(super) async fn answered(
+        &self,
+        upload: &mut Opened,
+        part: &Range,
+        answer: Result<Response, OciError>,
+    ) -> Result<u64, Failed> {
+        let answer = answer?;
         if !answer.status().is_success() {
             return Err(Failed::of(self.target, answer).await.about(self.blob));
         }
@@ -22,7 +35,8 @@ impl BlobUpload<'_, '_> {
         Ok(received(&answer).unwrap_or(part.end()))
     }
 
-    fn request(&self, place: &Url, part: &Part) -> reqwest::RequestBuilder {
+    /// The request for `part`, without its body.
+    pub(super) fn request(&self, place: &Url, part: &Range) -> RequestBuilder {
         let mut place = place.clone();
         let method = if part.is_last { Method::PUT } else { Method::PATCH };
         if part.is_last {
@@ -30,10 +44,11 @@ impl BlobUpload<'_, '_> {
         }
         let mut request = self.target.request(method, place).header(CONTENT_TYPE, "application/octet-stream");
         let is_whole = part.is_last && part.at == 0;
-        if !part.bytes.is_empty() && !is_whole {
+        if part.size > 0 && !is_whole {
             request = request.header(CONTENT_RANGE, format!("{}-{}", part.at, part.end() - 1));
         }
-        request.header(CONTENT_LENGTH, part.bytes.len()).body(part.bytes.clone())
+        // A stream has no length of its own.
+        request.header(CONTENT_LENGTH, part.size)
     }
 
     /// The number of bytes that the registry has; `None` if the upload is lost.
