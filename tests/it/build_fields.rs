@@ -26,7 +26,7 @@ use crate::support::shop::{Shop, template};
 
 impl Shop {
     /// Runs a `build` with `more` fields, which must succeed.
-    async fn built(&self, more: Value) -> Value {
+    pub(super) async fn built(&self, more: Value) -> Value {
         let node = self.plugin.node(&template(self.build(more))).await;
         expect_phase(&node, "Succeeded");
         node
