@@ -1,4 +1,6 @@
 //! The builds that wait for a place, in turns by namespace: one namespace's many builds do not keep another's one waiting.
+//!
+//! Differs from `jobs::queue` in that a build may need a certain member, so a later one may pass it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
