@@ -63,6 +63,28 @@ pub fn brief(text: &str, limit: usize) -> String {
     cut(words, limit)
 }
 
+/// Whether `name` matches `pattern`, in which `*` is any text and `?` any one character.
+pub(crate) fn matches_wildcard(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n, mut retry) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => {
+                // The last star takes one more character.
+                let Some((star, from)) = retry else { return false };
+                retry = Some((star, from + 1));
+                (p, n) = (star + 1, from + 1);
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
 /// The first `most` of `names`, and the number of the others.
 pub(crate) fn first(names: &[String], most: usize) -> String {
     let shown = names[..names.len().min(most)].join(", ");

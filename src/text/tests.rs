@@ -60,3 +60,17 @@ fn escapes_in_json_are_plain_too() {
         assert_eq!(json_line(said), shown);
     }
 }
+
+#[test]
+fn a_wildcard_stands_for_any_text_or_one_character() {
+    for (pattern, name, want) in [
+        ("*", "", true),
+        ("a*c", "abcbc", true),
+        ("a*c", "abcb", false),
+        ("?", "", false),
+        ("a?", "ab", true),
+        ("a?", "aä", true),
+    ] {
+        assert_eq!(matches_wildcard(pattern, name), want, "{pattern} {name}");
+    }
+}

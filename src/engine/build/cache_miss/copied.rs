@@ -1,5 +1,7 @@
 //! The files that a `COPY` or `ADD` takes from the context.
 
+use crate::text;
+
 /// The sources of an instruction as the daemon shows it, such as `COPY --chown=1 package*.json ./`. `None` if it takes nothing from the
 /// context, or if that is not certain.
 pub(super) fn sources(instruction: &str) -> Option<Vec<String>> {
@@ -36,34 +38,9 @@ fn parts(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !matches!(*part, "" | ".")).collect()
 }
 
-/// Whether `name` matches `pattern`, in which `*` is any text and `?` any character (Go's `filepath.Match`). A class such as `[ab]`
-/// counts as any text.
+/// Whether `name` matches `pattern` (Go's `filepath.Match`). A pattern with a class, such as `[ab]`, or with an escape matches every name.
 fn matches(pattern: &str, name: &str) -> bool {
-    if pattern.contains(['[', '\\']) {
-        return true;
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    // Where the last star was, and what it stands for so far.
-    let (mut at, mut in_name, mut star) = (0, 0, None);
-    while in_name < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, in_name));
-                at += 1;
-            }
-            Some(c) if *c == '?' || *c == name[in_name] => {
-                at += 1;
-                in_name += 1;
-            }
-            _ => {
-                let Some((of_pattern, of_name)) = star else { return false };
-                star = Some((of_pattern, of_name + 1));
-                at = of_pattern + 1;
-                in_name = of_name + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|c| *c == '*')
+    pattern.contains(['[', '\\']) || text::matches_wildcard(pattern, name)
 }
 
 #[cfg(test)]
