@@ -16,7 +16,6 @@ mod seed;
 mod slot;
 mod waiters;
 
-pub use choice::MemberState;
 pub use key::{PoolKey, Service};
 pub use roster::{Member, Wanted};
 pub use seed::{BadSeed, Seed};
@@ -26,10 +25,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, EarlyConnection, Tls};
+use choice::MemberState;
 use lookout::Named;
 use roster::{Entered, MemberId, NewMember, Roster};
 use slot::Waiting;
@@ -163,10 +164,23 @@ impl Pool {
     }
 
     /// All members, also those that are away, by name. The error is as for [`Self::enter`].
-    pub async fn members(&self) -> Result<Vec<(Member, MemberState)>, BuildError> {
+    pub async fn members(&self) -> Result<Vec<Member>, BuildError> {
         self.settle().await;
         let members = self.inner.roster().members();
+        let members: Vec<_> = members.into_iter().map(|(member, _)| member).collect();
         if members.is_empty() { Err(self.empty()) } else { Ok(members) }
+    }
+
+    /// Asks all members at once. Returns the answers by the names of the members. The error is as for [`Self::enter`].
+    pub async fn ask_all<T, F: Future<Output = T>>(
+        &self,
+        ask: impl Fn(Buildkit) -> F,
+    ) -> Result<Vec<(Member, T)>, BuildError> {
+        let asked = self.members().await?.into_iter().map(|member| {
+            let answer = ask(member.daemon.clone());
+            async move { (member, answer.await) }
+        });
+        Ok(join_all(asked).await)
     }
 
     /// Whether no other member can build for more of `platforms` than `member`, as far as that is known.

@@ -1,7 +1,5 @@
 //! buildkitd: whether it answers, its version, and the platforms it builds for. Of a pool, each of its daemons.
 
-use futures_util::future::join_all;
-
 use super::plugin::ContainerSettings;
 use super::security::namespace_of;
 use super::{Doctor, Finding};
@@ -17,12 +15,7 @@ pub(super) type Answer = Result<Description, BuildError>;
 impl Doctor {
     /// Asks all daemons. The error is that of a name that stands for none.
     pub(super) async fn describe_all(&self) -> Result<Vec<(Member, Answer)>, BuildError> {
-        let members = self.engine.pool.members().await?;
-        let asked = members.into_iter().map(|(member, _)| async move {
-            let answer = member.daemon.describe().await;
-            (member, answer)
-        });
-        Ok(join_all(asked).await)
+        self.engine.pool.ask_all(|daemon| async move { daemon.describe().await }).await
     }
 
     /// The finding for a name that stands for no daemon.

@@ -111,7 +111,7 @@ impl Command {
                 };
                 let pruned = common.asked(async |pool| {
                     let mut ended = Ok(());
-                    for (member, _) in pool.members().await? {
+                    for member in pool.members().await? {
                         ended = ended.and(cache::prune(&member.daemon, &rules, None, &mut count).await);
                     }
                     ended

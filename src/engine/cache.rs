@@ -8,8 +8,6 @@ mod warm;
 mod warm_report;
 
 use backon::Retryable as _;
-use futures_util::future::join_all;
-use serde_json::Value;
 
 use super::Engine;
 use super::context::Cx;
@@ -49,26 +47,28 @@ pub(super) async fn run(engine: &Engine, cache: &Cache, cx: &Cx) -> Result<Succe
 /// Prunes the cache of each daemon, and says what is deleted even if a prune fails.
 async fn pruned(engine: &Engine, rules: &Prune, owner: Option<&str>, cx: &Cx) -> Result<Success, StepError> {
     cx.now("waiting for buildkitd to prune its cache");
-    let members = engine.pool.members().await.map_err(failed)?;
     let freed = &Freed::default();
-    let prunes = members.into_iter().map(|(member, _)| async move {
+    let prunes = engine.pool.ask_all(|daemon| async move {
         let own = Freed::default();
-        let ended = prune(&member.daemon, rules, owner, |bytes| {
+        let ended = prune(&daemon, rules, owner, |bytes| {
             own.add(bytes);
             freed.add(bytes);
             if let Some(line) = freed.line() {
                 cx.now(line);
             }
         });
-        let failed = ended.await.err();
-        let why = failed.as_ref().map(|error| cx.redactor.line(&error.message));
-        let report = own.shown(&cx.redactor.line(&member.name), why);
-        (report, failed)
+        let failure = ended.await.err();
+        (own, failure)
     });
-    let (reports, failures): (Vec<Value>, Vec<_>) = join_all(prunes).await.into_iter().unzip();
+    let (mut reports, mut first_failure) = (Vec::new(), None);
+    for (member, (own, failure)) in prunes.await.map_err(failed)? {
+        let why = failure.as_ref().map(|error| cx.redactor.line(&error.message));
+        reports.push(own.shown(&cx.redactor.line(&member.name), why));
+        first_failure = first_failure.or(failure);
+    }
     let mut outputs = freed.outputs();
     outputs.insert("buildkitds".to_owned(), list_that_fits(reports));
-    match failures.into_iter().flatten().next() {
+    match first_failure {
         None => Ok(Success { summary: freed.summary(), outputs }),
         Some(error) => {
             let StepError { fault, message, .. } = failed(error);

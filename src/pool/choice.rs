@@ -6,7 +6,7 @@ use super::key::PoolKey;
 
 /// Whether a member can build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberState {
+pub(super) enum MemberState {
     /// It has not been asked yet.
     Unknown,
     /// It answers.

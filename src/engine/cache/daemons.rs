@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::super::sanitize::list_that_fits;
 use super::usage::{Total, Usage};
 use crate::buildkit::BuildError;
 use crate::outcome::Success;
-use crate::pool::Pool;
+use crate::pool::{Member, Pool};
 use crate::redact::Redactor;
 
 /// What is in the caches of all daemons.
@@ -27,13 +26,9 @@ pub(crate) async fn usage_of_all(
     owner: Option<&str>,
     tenant: Option<&str>,
 ) -> Result<PoolUsage, BuildError> {
-    let members = pool.members().await?;
-    let asked = members.into_iter().map(|(member, _)| async move {
-        let usage = super::usage(&member.daemon, owner, tenant).await;
-        (member.name, usage)
-    });
+    let asked = pool.ask_all(|daemon| async move { super::usage(&daemon, owner, tenant).await });
     let (mut all, mut daemons, mut failed) = (Usage::of(owner), Vec::new(), None);
-    for (name, usage) in join_all(asked).await {
+    for (Member { name, .. }, usage) in asked.await? {
         let total = match usage {
             Ok(usage) => {
                 let total = usage.total.clone();

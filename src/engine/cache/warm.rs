@@ -16,7 +16,7 @@ use super::warm_report::{Pulled, Report};
 use crate::buildkit::{BuildError, BuildErrorKind, Buildkit, ImagePull, READ_IMAGES, Session, Solve, Solved};
 use crate::oci::{Auth, PullAnswers};
 use crate::outcome::{Fault, StepError, Success};
-use crate::pool::{Member, MemberState};
+use crate::pool::Member;
 use crate::step::{Build, SecretKey, Warm};
 use crate::telemetry;
 use crate::time_limits::pauses;
@@ -90,13 +90,11 @@ fn is_foreign(error: &StepError, dockerfile: &Build) -> bool {
 /// Why a daemon cannot tell which images a Dockerfile reads; `None` if all can. Without this check, each would seem to read none. The error
 /// is that of a daemon, if none answers.
 async fn too_old(engine: &Engine) -> Result<Option<String>, StepError> {
-    let members = engine.pool.members().await.map_err(super::failed)?;
-    let asked = members.into_iter().map(|(member, _)| async move {
-        let told = (|| member.daemon.describe()).retry(pauses::few()).when(BuildError::is_away).await;
-        (member, told)
+    let asked = engine.pool.ask_all(|daemon| async move {
+        (|| daemon.describe()).retry(pauses::few()).when(BuildError::is_away).await
     });
     let (mut answered, mut failed) = (false, None);
-    for (member, told) in join_all(asked).await {
+    for (member, told) in asked.await.map_err(super::failed)? {
         match told {
             Ok(told) if told.asks_about_images() == Some(false) => {
                 return Ok(Some(format!(
@@ -157,7 +155,7 @@ async fn pull_all(
                 }
                 Err(error) => {
                     engine.pool.suspect(&member, &error);
-                    members.retain(|(other, _)| *other != member);
+                    members.retain(|other| *other != member);
                     let message = format!("{}: {}", target.image, error.message);
                     if members.is_empty() {
                         return Err(report.stopped(StepError::new(error.fault, message)));
@@ -182,15 +180,15 @@ async fn pull_all(
 /// Pulls an image into each of `members` that can build for its platform.
 async fn pull_into_all(
     engine: &Engine,
-    members: &[(Member, MemberState)],
+    members: &[Member],
     image: &Image,
     auth: &Arc<Auth>,
     cx: &Cx,
 ) -> Vec<(Member, Result<Pulled, BuildError>)> {
     let platforms: Vec<String> = image.platform.iter().cloned().collect();
     let is_one = engine.pool.only().is_some();
-    let able = members.iter().filter(|(member, _)| is_one || engine.pool.covers(member, &platforms));
-    let able: Vec<Member> = able.map(|(member, _)| member.clone()).collect();
+    let able = members.iter().filter(|member| is_one || engine.pool.covers(member, &platforms));
+    let able: Vec<Member> = able.cloned().collect();
     let pulls = able.into_iter().map(|member| async move {
         let begun = Instant::now();
         let pulled = pull(engine, &member.daemon, image, auth.clone(), cx).await;
