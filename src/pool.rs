@@ -184,8 +184,8 @@ impl Pool {
     }
 
     /// Whether no other member can build for more of `platforms` than `member`, as far as that is known.
-    pub fn covers(&self, member: &Member, platforms: &[String]) -> bool {
-        self.inner.roster().covers(member, platforms)
+    pub fn covers_most(&self, member: &Member, platforms: &[String]) -> bool {
+        self.inner.roster().covers_most(member, platforms)
     }
 
     /// Notes that `member` did not answer a call, if `error` says that. One that cannot be reached gets no more builds until it answers

@@ -135,7 +135,7 @@ impl Roster {
         if let Some(entry) = self.entry(id) {
             entry.running = entry.running.saturating_sub(1);
         }
-        self.entries.retain(|entry| entry.state != MemberState::Draining || entry.running > 0);
+        self.remove_drained();
         self.grant();
     }
 
@@ -201,7 +201,7 @@ impl Roster {
         for entry in self.entries.iter_mut().filter(|entry| ids.contains(&entry.member.id)) {
             entry.state = MemberState::Draining;
         }
-        self.entries.retain(|entry| entry.state != MemberState::Draining || entry.running > 0);
+        self.remove_drained();
         self.grant();
     }
 
@@ -246,23 +246,28 @@ impl Roster {
 
     /// The members with their states, by name, but for those that drain.
     pub(super) fn members(&self) -> Vec<(Member, MemberState)> {
-        let lasting = self.entries.iter().filter(|entry| entry.state != MemberState::Draining);
-        let mut members: Vec<_> = lasting.map(|entry| (entry.member.clone(), entry.state)).collect();
+        let mut members: Vec<_> =
+            lasting(&self.entries).map(|entry| (entry.member.clone(), entry.state)).collect();
         members.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         members
     }
 
     /// Whether the daemon of `member` can build for as many of `platforms` as any other, or has not told yet for which it can.
-    pub(super) fn covers(&self, member: &Member, platforms: &[String]) -> bool {
-        let lasting = self.entries.iter().filter(|entry| entry.state != MemberState::Draining);
-        let count = |entry: &Entry| choice::covered(&entry.platforms, platforms);
-        let most = lasting.map(count).max().unwrap_or_default();
+    pub(super) fn covers_most(&self, member: &Member, platforms: &[String]) -> bool {
+        let most = most_covered(&self.entries, platforms);
         let own = self.entries.iter().find(|entry| entry.member.id == member.id);
-        own.is_some_and(|entry| entry.platforms.is_empty() || count(entry) == most)
+        own.is_some_and(|entry| {
+            entry.platforms.is_empty() || choice::covered(&entry.platforms, platforms) == most
+        })
     }
 
     fn entry(&mut self, id: MemberId) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.member.id == id)
+    }
+
+    /// Removes the members that drain and have no build any more.
+    fn remove_drained(&mut self) {
+        self.entries.retain(|entry| entry.state != MemberState::Draining || entry.running > 0);
     }
 
     /// Gives free places to waiting builds.
@@ -281,20 +286,33 @@ impl Roster {
     }
 }
 
+/// Those that do not drain.
+fn lasting(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    entries.iter().filter(|entry| entry.state != MemberState::Draining)
+}
+
+/// How many of `platforms` the member that can build for the most of them has.
+fn most_covered(entries: &[Entry], platforms: &[String]) -> usize {
+    let covered = lasting(entries).map(|entry| choice::covered(&entry.platforms, platforms));
+    covered.max().unwrap_or_default()
+}
+
 /// The choice for a build, if a member has at most `limit` builds.
 fn chosen(entries: &[Entry], limit: usize, wanted: &Wanted) -> Choice {
-    let covers = |entry: &Entry| choice::covered(&entry.platforms, &wanted.platforms);
-    let lasting = entries.iter().filter(|entry| entry.state != MemberState::Draining);
-    let (all, most) = (wanted.platforms.len(), lasting.map(covers).max().unwrap_or_default());
-    // A member that has not told its platforms yet may be the one for those that nobody else has.
-    let hoped = if most < all { all } else { 0 };
+    let all = wanted.platforms.len();
+    // If no member is known to build for all platforms, one that has not told its own yet may.
+    let hoped = if most_covered(entries, &wanted.platforms) < all { all } else { 0 };
+    let covers = |entry: &Entry| match entry.platforms.is_empty() {
+        true => hoped,
+        false => choice::covered(&entry.platforms, &wanted.platforms),
+    };
     let candidates: Vec<_> = entries
         .iter()
         .map(|entry| Candidate {
             identity: entry.identity.as_deref(),
             state: entry.state,
             running: entry.running,
-            covers: if entry.platforms.is_empty() { hoped } else { covers(entry) },
+            covers: covers(entry),
         })
         .collect();
     choice::choose(&wanted.key, &candidates, limit)

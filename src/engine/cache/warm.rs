@@ -187,7 +187,7 @@ async fn pull_into_all(
 ) -> Vec<(Member, Result<Pulled, BuildError>)> {
     let platforms: Vec<String> = image.platform.iter().cloned().collect();
     let is_one = engine.pool.only().is_some();
-    let able = members.iter().filter(|member| is_one || engine.pool.covers(member, &platforms));
+    let able = members.iter().filter(|member| is_one || engine.pool.covers_most(member, &platforms));
     let able: Vec<Member> = able.cloned().collect();
     let pulls = able.into_iter().map(|member| async move {
         let begun = Instant::now();
