@@ -53,8 +53,8 @@ struct Inner {
     names: Vec<Named>,
     /// Wakes the task that asks a member.
     askers: Mutex<HashMap<MemberId, Arc<Notify>>>,
-    /// The only member, if there is only one address.
-    only: Option<Member>,
+    /// Whether there is only one address.
+    is_single: bool,
     /// The host of the first address or name.
     host: Option<String>,
     begun: Once,
@@ -68,8 +68,8 @@ impl Pool {
     pub fn one(daemon: Buildkit) -> Self {
         let mut roster = Roster::new(usize::MAX);
         let host = daemon.host().map(str::to_owned);
-        let only = roster.add(of_address(daemon, MemberState::Up));
-        Self::of(roster, Vec::new(), Some(only), host)
+        roster.add(of_address(daemon, MemberState::Up));
+        Self::of(roster, Vec::new(), true, host)
     }
 
     /// The pool of `seeds`, each with the certificates for its daemons. A member has at most `limit` builds, unless there is only
@@ -91,16 +91,16 @@ impl Pool {
                 Seed::Name { host, port } => names.push(Named::new(host, port, tls, memory.clone())),
             }
         }
-        Self::of(roster, names, None, host)
+        Self::of(roster, names, false, host)
     }
 
-    fn of(roster: Roster, names: Vec<Named>, only: Option<Member>, host: Option<String>) -> Self {
+    fn of(roster: Roster, names: Vec<Named>, is_single: bool, host: Option<String>) -> Self {
         let inner = Inner {
             roster: Mutex::new(roster),
             changed: watch::Sender::new(0),
             names,
             askers: Mutex::default(),
-            only,
+            is_single,
             host,
             begun: Once::new(),
             settled: OnceCell::new(),
@@ -109,9 +109,9 @@ impl Pool {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The daemon, if the pool has only one address.
-    pub fn only(&self) -> Option<&Buildkit> {
-        self.inner.only.as_ref().map(|member| &member.daemon)
+    /// Whether the pool has only one address.
+    pub fn is_single(&self) -> bool {
+        self.inner.is_single
     }
 
     /// The host of the first address or name; `None` for a socket.
@@ -192,20 +192,19 @@ impl Pool {
     /// the pool's own question, which is asked at once. One that lost a build is only asked: a Dockerfile may provoke such an error, and
     /// must not move the builds of others. For the only address, nothing is noted.
     pub fn suspect(&self, member: &Member, error: &BuildError) {
-        match error.kind {
-            _ if self.inner.only.is_some() => return,
-            BuildErrorKind::Unreachable => {
-                self.inner.failed(member.id, MemberState::Down, error);
-            }
-            BuildErrorKind::Lost => {}
-            _ => return,
+        let is_about_it = matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost);
+        if self.inner.is_single || !is_about_it {
+            return;
+        }
+        if error.kind == BuildErrorKind::Unreachable {
+            self.inner.failed(member.id, MemberState::Down, error);
         }
         self.inner.wake(member.id);
     }
 
     /// Waits, once, until every member has answered, but not for long. Then each choice is made with what is known.
     async fn settle(&self) {
-        if self.inner.only.is_none() {
+        if !self.inner.is_single {
             self.inner.settled.get_or_init(|| self.first_answers()).await;
         }
     }

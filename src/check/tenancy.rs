@@ -65,7 +65,7 @@ impl Doctor {
         if let Some(deployment) = found {
             return deployment.spec?.template.spec;
         }
-        if self.engine.pool.only().is_some() && !settings.has_pool() {
+        if self.engine.pool.is_single() && !settings.has_pool() {
             return None;
         }
         let found = cluster.find::<StatefulSet>(namespace, name).await.ok().flatten()?;

@@ -238,12 +238,11 @@ mod tests {
         peers: PeerOptions,
     }
 
-    /// Whether the pool has only one address.
-    fn is_one(arguments: &[&str]) -> Result<bool, String> {
+    fn is_single(arguments: &[&str]) -> Result<bool, String> {
         let cli =
             Cli::try_parse_from([&["test"][..], arguments].concat()).map_err(|error| error.to_string())?;
         let pool = cli.peers.pool().map_err(|error| error.to_string())?;
-        Ok(pool.only().is_some())
+        Ok(pool.is_single())
     }
 
     #[test]
@@ -255,11 +254,11 @@ mod tests {
             ("dns:a.ci.svc:1", false),
             ("tcp://a:1,dns:a:1", false),
         ] {
-            assert_eq!(is_one(&["--buildkit-host", host]), Ok(one), "{host}");
+            assert_eq!(is_single(&["--buildkit-host", host]), Ok(one), "{host}");
         }
         let two = ["--buildkit-host", "tcp://a:1,tcp://b:1", "--tls-server-name"];
-        assert_eq!(is_one(&[&two[..], &["x"]].concat()), Ok(false));
-        assert_eq!(is_one(&[&two[..], &["x,y"]].concat()), Ok(false));
+        assert_eq!(is_single(&[&two[..], &["x"]].concat()), Ok(false));
+        assert_eq!(is_single(&[&two[..], &["x,y"]].concat()), Ok(false));
     }
 
     #[test]
@@ -275,7 +274,7 @@ mod tests {
             (&["--max-builds-per-buildkitd", "0"], "is not a number of at least 1"),
         ];
         for (arguments, expected) in rows {
-            let error = is_one(arguments).err().unwrap_or_default();
+            let error = is_single(arguments).err().unwrap_or_default();
             assert!(error.contains(expected), "{arguments:?}: {error}");
         }
     }

@@ -77,7 +77,7 @@ async fn export_to(
 /// Whether the daemon has gone since it built the image, as one does that is told to go. No other of the pool has the layers, and the
 /// service's next build exports them from there.
 fn has_gone(engine: &Engine, error: &BuildError) -> bool {
-    engine.pool.only().is_none() && error.kind == BuildErrorKind::Unreachable
+    !engine.pool.is_single() && error.kind == BuildErrorKind::Unreachable
 }
 
 /// Whether the registry has the cache. `None` if it does not respond, because the daemon would then wait without end. For

@@ -62,7 +62,7 @@ pub(super) async fn resumable(
         let resumed = attempt.number > 1 || attempt.known != Recalled::NotFound;
         let member = Box::pin(search.enter(attempt.member.as_ref(), &mut open)).await.map_err(told)?;
         let daemon = &member.daemon;
-        if engine.pool.only().is_none() {
+        if !engine.pool.is_single() {
             info!(buildkitd = %member.name, "the build is at {}", member.name);
         }
         let ended = match attempt.known {

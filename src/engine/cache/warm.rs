@@ -186,13 +186,13 @@ async fn pull_into_all(
     cx: &Cx,
 ) -> Vec<(Member, Result<Pulled, BuildError>)> {
     let platforms: Vec<String> = image.platform.iter().cloned().collect();
-    let is_one = engine.pool.only().is_some();
-    let able = members.iter().filter(|member| is_one || engine.pool.covers_most(member, &platforms));
+    let is_single = engine.pool.is_single();
+    let able = members.iter().filter(|member| is_single || engine.pool.covers_most(member, &platforms));
     let able: Vec<Member> = able.cloned().collect();
     let pulls = able.into_iter().map(|member| async move {
         let begun = Instant::now();
         let pulled = pull(engine, &member.daemon, image, auth.clone(), cx).await;
-        let daemon = (!is_one).then(|| cx.redactor.line(&member.name));
+        let daemon = (!is_single).then(|| cx.redactor.line(&member.name));
         let pulled = pulled.map(|solved| Pulled::new(image.clone(), daemon, &solved, begun));
         (member, pulled)
     });

@@ -84,7 +84,7 @@ async fn a_pool_of_one_address_asks_nobody() {
     for _ in 0..3 {
         slots.push(pool.enter(&wanted(), |_| {}).await.unwrap());
     }
-    assert!(pool.only().is_some() && pool.inner.askers().is_empty());
+    assert!(pool.is_single() && pool.inner.askers().is_empty());
     let error = BuildError::no_daemon("x", "y");
     pool.suspect(&slots[0].member, &error);
     assert_eq!(pool.first(&wanted()).await.unwrap(), slots[0].member);
