@@ -176,6 +176,14 @@ impl Build {
 }
 
 impl Dockerfile {
+    /// The path relative to the context's directory; `None` for an inline Dockerfile.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Inline(_) => None,
+        }
+    }
+
     fn read(fields: &mut Fields<'_>) -> Result<Self, InvalidStep> {
         match (fields.optional("dockerfile"), fields.optional("dockerfile-inline")) {
             (Some(_), Some(inline)) => {

@@ -26,7 +26,7 @@ use crate::git::advert::is_oid;
 use crate::git::push_reader::{PushReader, PushedTrees};
 use crate::pool::Member;
 use crate::step::Build;
-use crate::step::build::{Dockerfile, NoCache};
+use crate::step::build::NoCache;
 use crate::text;
 use crate::time_limits::{calls, within};
 use compare::{Comparison, Repository};
@@ -70,7 +70,7 @@ pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx)
         "namespace": cx.workflow.namespace,
         "repo": build.context.repo.to_string(),
         "subdir": build.context.subdir,
-        "dockerfile": dockerfile(build),
+        "dockerfile": build.dockerfile.path(),
         "target": build.target,
         "platforms": platforms,
         "image": image,
@@ -79,14 +79,6 @@ pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx)
     request.attrs.insert(SERVICE.to_owned(), service.clone());
     request.attrs.insert(COMMIT.to_owned(), inputs.sha.clone());
     service
-}
-
-/// The Dockerfile's path; `None` if it is not in the repository.
-fn dockerfile(build: &Build) -> Option<&String> {
-    match &build.dockerfile {
-        Dockerfile::File(path) => Some(path),
-        Dockerfile::Inline(_) => None,
-    }
 }
 
 /// Reads the last build of `service` on the daemon at `place` whose name does not begin with `own`, and what has changed up to the commit
@@ -143,7 +135,7 @@ pub(super) fn explain(
     let repository = Repository {
         changed: earlier.changed.as_deref(),
         subdir: build.context.subdir.as_deref().unwrap_or_default(),
-        dockerfile: dockerfile(build),
+        dockerfile: build.dockerfile.path(),
         excluded: &excluded,
     };
     let comparison = Comparison {

@@ -10,10 +10,7 @@ pub(super) const NAME: &str = ".dockerignore";
 
 /// The path in the context of the ignore file that belongs to `dockerfile` only.
 pub(super) fn own(dockerfile: Option<&Dockerfile>) -> Option<String> {
-    match dockerfile {
-        Some(Dockerfile::File(path)) => Some(format!("{path}{NAME}")),
-        Some(Dockerfile::Inline(_)) | None => None,
-    }
+    dockerfile?.path().map(|path| format!("{path}{NAME}"))
 }
 
 /// Reads the ignore file at `path` in the directory `base` of a commit; `None` if there is none. `name` is its path in the

@@ -5,7 +5,6 @@ use tokio::sync::watch;
 use super::super::context::Cx;
 use crate::pool::{Member, PoolKey, Service, Slot, Wanted};
 use crate::step::Build;
-use crate::step::build::Dockerfile;
 
 /// The service of `build`, whose next build finds the same daemon, and its platforms.
 pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
@@ -13,10 +12,7 @@ pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
         namespace: &cx.workflow.namespace,
         repository: &build.context.repo.to_string(),
         subdir: build.context.subdir.as_deref().unwrap_or_default(),
-        dockerfile: match &build.dockerfile {
-            Dockerfile::File(path) => path,
-            Dockerfile::Inline(_) => "",
-        },
+        dockerfile: build.dockerfile.path().unwrap_or_default(),
         target: build.target.as_deref().unwrap_or_default(),
     });
     Wanted { key, platforms: build.platforms.iter().map(ToString::to_string).collect() }

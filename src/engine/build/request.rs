@@ -135,8 +135,8 @@ fn git_sources(build: &Build, inputs: &Inputs) -> impl Iterator<Item = GitSource
 fn attrs(build: &Build, inputs: &Inputs) -> BTreeMap<String, String> {
     let mut attrs = BTreeMap::new();
     let mut set = |key: String, value: String| drop(attrs.insert(key, value));
-    if let Dockerfile::File(path) = &build.dockerfile {
-        set("filename".to_owned(), path.clone());
+    if let Some(path) = build.dockerfile.path() {
+        set("filename".to_owned(), path.to_owned());
     }
     if let Some(target) = &build.target {
         set("target".to_owned(), target.clone());

@@ -73,7 +73,7 @@ pub(super) struct Repository<'a> {
     /// The directory of the context, or nothing.
     pub(super) subdir: &'a str,
     /// The Dockerfile's path within that directory; `None` if it is not in the repository.
-    pub(super) dockerfile: Option<&'a String>,
+    pub(super) dockerfile: Option<&'a str>,
     /// Whether a path within the directory is left out of the context.
     pub(super) excluded: &'a (dyn Fn(&str) -> bool + Sync),
 }
@@ -258,11 +258,10 @@ mod tests {
             let (now, then) = (vertices(self.base, self.ran), vertices(NODE, "nothing"));
             let changed: Option<Vec<String>> =
                 self.changed.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect());
-            let dockerfile = "Dockerfile".to_owned();
             let repository = Repository {
                 changed: changed.as_deref(),
                 subdir: "api",
-                dockerfile: Some(&dockerfile),
+                dockerfile: Some("Dockerfile"),
                 excluded: &|path| path.ends_with(".md"),
             };
             let comparison = Comparison {
@@ -377,11 +376,10 @@ mod tests {
     fn the_sources_in_a_name_that_was_cut_are_not_known() {
         let name = format!("[1/1] COPY {}", "a ".repeat(WHOLE));
         let (now, then) = ([vertex(&name, 1, false)], [vertex(&name, 1, true)]);
-        let dockerfile = "Dockerfile".to_owned();
         let repository = Repository {
             changed: Some(&[]),
             subdir: "",
-            dockerfile: Some(&dockerfile),
+            dockerfile: Some("Dockerfile"),
             excluded: &|_| false,
         };
         let none = BTreeMap::new();
