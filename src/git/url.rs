@@ -175,6 +175,11 @@ impl RepoUrl {
         if self.is_ssh() || text.ends_with(".git") { text.to_owned() } else { format!("{text}.git") }
     }
 
+    /// The repository at [`Self::buildkit_url`], the address at which BuildKit reads it.
+    pub(crate) fn at_buildkit_url(&self) -> Self {
+        self.buildkit_url().parse().unwrap_or_else(|_| self.clone())
+    }
+
     /// The http address that `info/refs` is appended to; `None` for ssh.
     pub(super) fn http_base(&self) -> Option<String> {
         (!self.is_ssh()).then(|| self.to_string().trim_end_matches('/').to_owned())

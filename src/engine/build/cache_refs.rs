@@ -181,8 +181,7 @@ async fn ask(
 ) -> Result<CommitNames, StepError> {
     let context = &build.context;
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
-    // The address at which the commit is read.
-    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
+    let repo = context.repo.at_buildkit_url();
     let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
     let RefNames { default_branch, found } = git.ref_names(&repo, &credentials, told.git_ref).await?;
     let (Some(commit), Some(git_ref)) = (&told.commit, told.git_ref) else {

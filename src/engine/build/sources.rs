@@ -47,7 +47,7 @@ pub(super) async fn read(
     dockerfile: Option<&Dockerfile>,
 ) -> Result<Readable, StepError> {
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
-    let repo = context.repo.buildkit_url().parse().unwrap_or_else(|_| context.repo.clone());
+    let repo = context.repo.at_buildkit_url();
     let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
     let mut top = git.open(&repo, &credentials, &context.revision).await?;
     let subdir = context.subdir.as_deref().unwrap_or_default();
