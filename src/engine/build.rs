@@ -64,12 +64,12 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         }
         request::mark(&mut request, &marker);
     }
-    let service = cache_miss::name(&mut request, build, &inputs, cx);
+    let similar = cache_miss::mark(&mut request, build, &inputs, cx);
     let place = Place::default();
     let name = Name::new(cx, &inputs.sha);
     let search = Search { engine, cx, wanted: &wanted, place: &place, name };
     let own = search.name.base().to_owned();
-    let earlier = cache_miss::read(engine, &place, build, (service, own), inputs.sha.clone(), cx);
+    let earlier = cache_miss::read(engine, &place, build, (similar, own), inputs.sha.clone(), cx);
     let earlier = Box::pin(earlier);
     let mut earlier = pin!(maybe_done(earlier));
     let reading = async {

@@ -1,4 +1,4 @@
-//! Says why the first step that ran was not cached, though the last build of the same service had it.
+//! Says why the first step that ran was not cached, though the last similar build had it.
 //!
 //! The daemon's history has the attributes of each request, and replays its vertices. A vertex's digest does not help: it contains the
 //! commit of the context, and so changes with each commit, while the daemon caches by content. What a step depends on is compared
@@ -31,9 +31,9 @@ use crate::text;
 use crate::time_limits::{calls, within};
 use compare::{Comparison, Repository};
 
-/// The attribute that the builds of one service share: a hash, because every client of the daemon can read it. The frontend ignores
-/// attributes that it does not know.
-const SERVICE: &str = "argo-buildkit.service";
+/// The attribute that similar builds share: a hash, because every client of the daemon can read it. The frontend ignores attributes that it
+/// does not know.
+const SIMILAR: &str = "argo-buildkit.service";
 /// The attribute with the commit.
 const COMMIT: &str = "argo-buildkit.commit";
 
@@ -51,7 +51,7 @@ const PATHS: usize = 128 << 10;
 /// The time after which the last build is read: a build whose steps are all cached ends before.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
 
-/// The last build of a service.
+/// The last similar build.
 pub(super) struct Earlier {
     /// The daemon whose history has it.
     member: Member,
@@ -61,11 +61,11 @@ pub(super) struct Earlier {
     changed: Option<Vec<String>>,
 }
 
-/// Lets later builds find this one. Returns the hash that names the service.
-pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) -> String {
+/// Lets later builds find this one. Returns the hash that similar builds share.
+pub(super) fn mark(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) -> String {
     let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
     let image = build.tags.first().map(|tag| tag.image.name());
-    let service = json!({
+    let similar = json!({
         // Nobody is told of another tenant's builds.
         "namespace": cx.workflow.namespace,
         "repo": build.context.repo.to_string(),
@@ -75,26 +75,26 @@ pub(super) fn name(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx)
         "platforms": platforms,
         "image": image,
     });
-    let service = hex::encode(Sha256::digest(service.to_string()));
-    request.attrs.insert(SERVICE.to_owned(), service.clone());
+    let similar = hex::encode(Sha256::digest(similar.to_string()));
+    request.attrs.insert(SIMILAR.to_owned(), similar.clone());
     request.attrs.insert(COMMIT.to_owned(), inputs.sha.clone());
-    service
+    similar
 }
 
-/// Reads the last build of `service` on the daemon at `place` whose name does not begin with `own`, and what has changed up to the commit
-/// `sha`. `None` if there is none, or if it is not known in time: a build never fails because of it.
+/// Reads the last build with the hash `similar` on the daemon at `place` whose name does not begin with `own`, and what has changed up to the
+/// commit `sha`. `None` if there is none, or if it is not known in time: a build never fails because of it.
 pub(super) async fn read(
     engine: &Engine,
     place: &Place,
     build: &Build,
-    (service, own): (String, String),
+    (similar, own): (String, String),
     sha: String,
     cx: &Cx,
 ) -> Option<Earlier> {
     // Its cache is the one that the build finds.
     let member = place.member().await?;
     let reading = async {
-        let earlier = member.daemon.earlier_build((SERVICE, service.as_str()), &own).await;
+        let earlier = member.daemon.earlier_build((SIMILAR, similar.as_str()), &own).await;
         let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
         if earlier.vertices.len() > VERTICES {
             return Err("the last build has too many steps".to_owned());
@@ -107,8 +107,7 @@ pub(super) async fn read(
     let limit = calls::BUILDKIT_EARLIER.whole();
     let read = within(limit, "buildkitd and the Git server", Box::pin(reading)).await;
     let read = read.unwrap_or_else(|late| Err(late.to_string()));
-    let note =
-        |why: &String| debug!("the last build of this service is not known: {}", cx.redactor.line(why));
+    let note = |why: &String| debug!("the last similar build is not known: {}", cx.redactor.line(why));
     read.inspect_err(note).ok().flatten()
 }
 

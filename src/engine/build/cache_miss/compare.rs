@@ -1,4 +1,4 @@
-//! What differs for one step between two builds of a service.
+//! What differs for one step between two similar builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -104,7 +104,7 @@ impl Repository<'_> {
     }
 }
 
-/// Two builds of a service.
+/// Two similar builds.
 pub(super) struct Comparison<'a> {
     pub(super) now: &'a [VertexSummary],
     pub(super) then: &'a [VertexSummary],
