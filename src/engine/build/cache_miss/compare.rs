@@ -88,8 +88,9 @@ impl Repository<'_> {
         })
     }
 
-    /// The changed files that one of `sources` takes; `None` if that takes too long to tell.
+    /// The changed files that one of `sources` takes; `None` if it is not known which files changed, or takes too long to tell.
     fn taken(&self, sources: &[String]) -> Option<Vec<&str>> {
+        self.changed?;
         let end = Instant::now() + MAX_TIME;
         let mut taken = Vec::new();
         for path in self.files() {
@@ -343,6 +344,9 @@ mod tests {
             (NODE, "COPY . .", Some(&["api/a.md"][..]), SAME, Some("the cache c.example/a:dev is not there")),
             (NODE, run, None, SAME, None),
             (NODE, "COPY . .", None, SAME, None),
+            // The argument differs, and so may a file.
+            (NODE, "COPY . .", None, &[("build-arg:VERSION", "2")], None),
+            (NODE, run, None, &[("build-arg:VERSION", "2")], Some("these build arguments changed: VERSION")),
         ] {
             let told = Case { base, ran, changed, now }.why();
             match why {
