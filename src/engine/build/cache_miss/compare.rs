@@ -126,7 +126,7 @@ impl Comparison<'_> {
         let is_same = |other: &Step<'_>| (other.stage, other.instruction) == (step.stage, step.instruction);
         let arguments = self.differing(|name| name.strip_prefix(ARGUMENT));
         if !then.iter().any(is_same) {
-            let mut why = "the Dockerfile, or a value in it, is another one there".to_owned();
+            let mut why = "the Dockerfile, or a value in it, changed".to_owned();
             if !arguments.is_empty() {
                 why.push_str(&format!("; these build arguments changed: {}", listed(arguments)));
             }
@@ -192,7 +192,7 @@ impl Comparison<'_> {
         }
         let lost: String = self.lost.iter().map(|lost| format!("; {lost}")).collect();
         Some(format!(
-            "buildkitd no longer has its result, which nothing that it depends on explains: it was pruned, or another buildkitd made it{lost}"
+            "buildkitd no longer has its result, although nothing that it depends on changed: it was pruned, or another buildkitd built it{lost}"
         ))
     }
 }
