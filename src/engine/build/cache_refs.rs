@@ -37,7 +37,7 @@ impl GitName {
     }
 
     /// Whether a build of it writes a cache that other builds read.
-    fn is_for_others(&self, when: CacheWhen) -> bool {
+    fn writes_shared_cache(&self, when: CacheWhen) -> bool {
         match self {
             Self::Branch(_) => true,
             Self::Tag => when != CacheWhen::Branch,
@@ -52,7 +52,7 @@ pub(super) struct CommitNames {
     /// The full name of the default branch, if a cache depends on it and the server says it.
     default_branch: Option<String>,
     /// The name of a commit that the step names by its id; `None` if it names a ref.
-    told: Option<GitName>,
+    name: Option<GitName>,
 }
 
 /// A cache that is written.
@@ -88,16 +88,18 @@ pub(super) fn named(cache: &Cache) -> Vec<RegistryRef> {
 impl CommitNames {
     /// Asks the Git server, if a cache depends on its answer. A server that does not answer does not end the build.
     pub(super) async fn read(engine: &Engine, build: &Build, cx: &Cx) -> Self {
-        let (told, Some(to)) = (Told::of(build), &build.cache.to) else { return Self::default() };
-        if !is_asked(to, &told) {
-            return Self { default_branch: None, told: told.unasked() };
+        let (step_commit, Some(to)) = (StepCommit::of(build), &build.cache.to) else {
+            return Self::default();
+        };
+        if !is_asked(to, &step_commit) {
+            return Self { default_branch: None, name: step_commit.unasked() };
         }
-        match ask(engine, build, to, &told, cx).await {
+        match ask(engine, build, to, &step_commit, cx).await {
             Ok(names) => names,
             Err(error) => {
                 warn!("the caches of the branch are not known: {}", cx.redactor.line(&error.message));
                 let why = format!("the Git server did not say what the commit is of: {}", error.message);
-                Self { default_branch: None, told: told.unanswered(to, why) }
+                Self { default_branch: None, name: step_commit.unanswered(to, why) }
             }
         }
     }
@@ -109,7 +111,7 @@ impl CommitNames {
             Some(reference) => GitName::of(reference.name()),
             None => GitName::Unknown("the Git server did not say what the revision is".to_owned()),
         };
-        let name = self.told.unwrap_or_else(resolved);
+        let name = self.name.unwrap_or_else(resolved);
         let default_branch = self.default_branch.as_deref();
         let own = own(build, to, &name, default_branch);
         let whole = |cache: RegistryRef| vec![CacheTarget { cache, platform: None }];
@@ -129,15 +131,15 @@ impl CommitNames {
     }
 }
 
-/// What the step says about a commit that it names by its id.
-struct Told<'a> {
-    /// The id; `None` if the step names a ref.
+/// The commit and the name that the step gives.
+struct StepCommit<'a> {
+    /// The id of the commit; `None` if the step names a ref.
     commit: Option<String>,
-    /// What it is of.
+    /// What it is of, as the step says.
     git_ref: Option<&'a str>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> StepCommit<'a> {
     fn of(build: &'a Build) -> Self {
         let commit = Some(build.context.revision.to_ascii_lowercase()).filter(|revision| is_oid(revision));
         // A commit is no name of a commit.
@@ -165,10 +167,12 @@ impl<'a> Told<'a> {
 }
 
 /// Whether the Git server is asked: for the default branch, for what a short name means, and whether that has the commit.
-fn is_asked(to: &CacheExport, told: &Told<'_>) -> bool {
+fn is_asked(to: &CacheExport, step_commit: &StepCommit<'_>) -> bool {
     match to.when {
-        CacheWhen::Branch => to.is_by_branch() || told.git_ref.is_some(),
-        CacheWhen::Always | CacheWhen::Changed => told.git_ref.is_some_and(|name| !name.starts_with("refs/")),
+        CacheWhen::Branch => to.is_by_branch() || step_commit.git_ref.is_some(),
+        CacheWhen::Always | CacheWhen::Changed => {
+            step_commit.git_ref.is_some_and(|name| !name.starts_with("refs/"))
+        }
     }
 }
 
@@ -176,21 +180,23 @@ async fn ask(
     engine: &Engine,
     build: &Build,
     to: &CacheExport,
-    told: &Told<'_>,
+    step_commit: &StepCommit<'_>,
     cx: &Cx,
 ) -> Result<CommitNames, StepError> {
     let context = &build.context;
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
     let repo = context.repo.at_buildkit_url();
     let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
-    let RefNames { default_branch, found } = git.ref_names(&repo, &credentials, told.git_ref).await?;
-    let (Some(commit), Some(git_ref)) = (&told.commit, told.git_ref) else {
-        return Ok(CommitNames { default_branch, told: told.unasked() });
+    let RefNames { default_branch, found } = git.ref_names(&repo, &credentials, step_commit.git_ref).await?;
+    let (Some(commit), Some(git_ref)) = (&step_commit.commit, step_commit.git_ref) else {
+        return Ok(CommitNames { default_branch, name: step_commit.unasked() });
     };
     let name = match found {
         Some(found) => {
             let name = GitName::of(&found.name);
-            if name.is_for_others(to.when) && !git.contains(&repo, &credentials, &found.id, commit).await? {
+            if name.writes_shared_cache(to.when)
+                && !git.contains(&repo, &credentials, &found.id, commit).await?
+            {
                 without_commit(to.when, git_ref, commit)
             } else {
                 name
@@ -205,7 +211,7 @@ async fn ask(
         }
         None => GitName::Other(format!("refs/{git_ref}")),
     };
-    Ok(CommitNames { default_branch, told: Some(name) })
+    Ok(CommitNames { default_branch, name: Some(name) })
 }
 
 /// What a commit is that the branch or tag `git_ref` does not have. A branch in a fork may have any name.
@@ -280,7 +286,7 @@ mod tests {
     /// The names of the caches that a build of `full` reads for itself and writes.
     fn caches(build: &Build, full: &str) -> (Vec<String>, Vec<String>) {
         let default_branch = Some("refs/heads/main".to_owned());
-        let refs = CommitNames { default_branch, told: Some(GitName::of(full)) }.refs(build, None);
+        let refs = CommitNames { default_branch, name: Some(GitName::of(full)) }.refs(build, None);
         let read = refs.own.iter().map(|cache| cache.image.to_string());
         let written = refs.to.iter().map(|target| target.cache.image.to_string());
         (read.collect(), written.collect())
@@ -311,7 +317,7 @@ mod tests {
         let two = build(cache, "linux/amd64,linux/arm64");
         let names = ["c.example/a:main..linux-amd64", "c.example/a:main..linux-arm64"].map(str::to_owned);
         assert_eq!(caches(&two, "refs/heads/main"), (names.to_vec(), names.to_vec()));
-        let refs = CommitNames { default_branch: None, told: Some(GitName::of("refs/heads/main")) };
+        let refs = CommitNames { default_branch: None, name: Some(GitName::of("refs/heads/main")) };
         let platforms: Vec<_> = refs.refs(&two, None).to.into_iter().filter_map(|to| to.platform).collect();
         assert_eq!(platforms, two.platforms);
     }
@@ -323,14 +329,14 @@ mod tests {
         };
         for git_ref in ["", COMMIT] {
             let build = cache("branch", git_ref);
-            assert!(Told::of(&build).git_ref.is_none());
-            let names = CommitNames { default_branch: None, told: Told::of(&build).unasked() };
+            assert!(StepCommit::of(&build).git_ref.is_none());
+            let names = CommitNames { default_branch: None, name: StepCommit::of(&build).unasked() };
             let refs = names.refs(&build, None);
             assert!(refs.to.is_empty() && refs.note.is_some_and(|note| note.contains("`cache.git-ref`")));
         }
         // Without a word about the commit, the cache is written as the step says.
         let build = cache("changed", "");
-        let names = CommitNames { default_branch: None, told: Told::of(&build).unasked() };
+        let names = CommitNames { default_branch: None, name: StepCommit::of(&build).unasked() };
         assert_eq!(names.refs(&build, None).to[0].cache.image.to_string(), "c.example/a:latest");
     }
 
@@ -347,7 +353,7 @@ mod tests {
         ] {
             let to = json!({"ref": format!("c.example/a{tag}"), "when": when});
             let build = build(json!({"to": to, "git-ref": git_ref}), "");
-            let is_asked = is_asked(build.cache.to.as_ref().unwrap(), &Told::of(&build));
+            let is_asked = is_asked(build.cache.to.as_ref().unwrap(), &StepCommit::of(&build));
             assert_eq!(is_asked, asked, "{when} {tag} {git_ref}");
         }
     }
@@ -381,14 +387,14 @@ mod tests {
         }
         // The branch of a fork has the name of one of ours.
         let forged = names("always", "");
-        let told = Some(without_commit(CacheWhen::Always, "main", COMMIT));
-        let refs = CommitNames { default_branch: None, told }.refs(&forged, None);
+        let name = Some(without_commit(CacheWhen::Always, "main", COMMIT));
+        let refs = CommitNames { default_branch: None, name }.refs(&forged, None);
         assert!(refs.to[0].cache.image.to_string().starts_with("c.example/a:latest-main.."));
         // The server did not answer, and a short name could be a pull request's.
         let silent = build(json!({"to": "c.example/a", "git-ref": "pull/1/head"}), "");
         let to = silent.cache.to.clone().unwrap();
-        let told = Told::of(&silent).unanswered(&to, "away".to_owned());
-        let refs = CommitNames { default_branch: None, told }.refs(&silent, None);
+        let name = StepCommit::of(&silent).unanswered(&to, "away".to_owned());
+        let refs = CommitNames { default_branch: None, name }.refs(&silent, None);
         assert_ne!(refs.to[0].cache.image.to_string(), "c.example/a:latest");
     }
 }
