@@ -98,7 +98,8 @@ impl CommitNames {
             Ok(names) => names,
             Err(error) => {
                 warn!("the caches of the branch are not known: {}", cx.redactor.line(&error.message));
-                let why = format!("the Git server did not say what the commit is of: {}", error.message);
+                let why =
+                    format!("the Git server did not say which branch has the commit: {}", error.message);
                 Self { default_branch: None, name: step_commit.unanswered(to, why) }
             }
         }
@@ -121,7 +122,7 @@ impl CommitNames {
             }
             (CacheWhen::Branch, GitName::Branch(_)) => (whole(to.target.clone()), None),
             (CacheWhen::Branch, GitName::Unknown(why)) => {
-                (Vec::new(), Some(format!("cache export: nothing is exported: {why}")))
+                (Vec::new(), Some(format!("the cache was not exported: {why}")))
             }
             (CacheWhen::Branch, GitName::Tag | GitName::Other(_)) => (Vec::new(), None),
             (_, GitName::Other(full)) => (of_other(&to.target, &full).map(whole).unwrap_or_default(), None),
@@ -217,9 +218,9 @@ async fn ask(
 /// What a commit is that the branch or tag `git_ref` does not have. A branch in a fork may have any name.
 fn without_commit(when: CacheWhen, git_ref: &str, commit: &str) -> GitName {
     match when {
-        CacheWhen::Branch => {
-            GitName::Unknown(format!("the branch `{git_ref}` does not have the commit {commit}"))
-        }
+        CacheWhen::Branch => GitName::Unknown(format!(
+            "the branch `{git_ref}` does not have the commit {commit}; correct `cache.git-ref`"
+        )),
         CacheWhen::Always | CacheWhen::Changed => GitName::Other(format!("refs/{git_ref}")),
     }
 }
