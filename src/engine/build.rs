@@ -79,14 +79,11 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     };
     // Each phase on the heap: the step then holds the memory of one phase, not of all.
     let solving = Box::pin(solve::resumable(&search, open, &mut request, &inputs, &transcript));
-    let built = beside(solving, reading).await;
-    let built = match built {
-        Ok(built) => Ok(built),
-        Err(error) => {
-            let again = Failed { error, request: &mut request, inputs: &mut inputs, search };
-            Box::pin(without_bad_caches(again, &transcript)).await
-        }
-    };
+    let mut built = beside(solving, reading).await;
+    if let Err(error) = built {
+        let again = Failed { error, request: &mut request, inputs: &mut inputs, search };
+        built = Box::pin(without_bad_caches(again, &transcript)).await;
+    }
     let built = match built {
         Ok(built) => built,
         Err(error) => {
