@@ -68,8 +68,8 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let place = Place::default();
     let name = Name::new(cx, &inputs.sha);
     let search = Search { engine, cx, wanted: &wanted, place: &place, name };
-    let own = search.name.base().to_owned();
-    let earlier = cache_miss::read(engine, &place, build, (similar, own), inputs.sha.clone(), cx);
+    let own_name = search.name.base().to_owned();
+    let earlier = cache_miss::read(engine, &place, build, similar, own_name, inputs.sha.clone(), cx);
     let earlier = Box::pin(earlier);
     let mut earlier = pin!(maybe_done(earlier));
     let reading = async {

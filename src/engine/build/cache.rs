@@ -31,7 +31,7 @@ pub(super) async fn export(
     let Some(to) = &build.cache.to else { return Ok(Cache::None) };
     let mut all = Cache::None;
     for target in &inputs.exports {
-        let one = Box::pin(export_to(engine, (build, to), inputs, built, target, cx)).await?;
+        let one = Box::pin(export_to(engine, build, to, inputs, built, target, cx)).await?;
         all = all.and(one);
     }
     Ok(all)
@@ -39,7 +39,8 @@ pub(super) async fn export(
 
 async fn export_to(
     engine: &Engine,
-    (build, to): (&Build, &CacheExport),
+    build: &Build,
+    to: &CacheExport,
     inputs: &Inputs,
     built: &Built,
     target: &CacheTarget,

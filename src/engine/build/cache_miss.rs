@@ -81,20 +81,22 @@ pub(super) fn mark(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx)
     similar
 }
 
-/// Reads the last build with the hash `similar` on the daemon at `place` whose name does not begin with `own`, and what has changed up to the
-/// commit `sha`. `None` if there is none, or if it is not known in time: a build never fails because of it.
+/// Reads the last build with the hash `similar` on the daemon at `place`, and what has changed up to the commit `sha`. `own_name`, the
+/// beginning of the names of this job's builds, leaves those out. `None` if there is none, or if it is not known in time: a build never fails
+/// because of it.
 pub(super) async fn read(
     engine: &Engine,
     place: &Place,
     build: &Build,
-    (similar, own): (String, String),
+    similar: String,
+    own_name: String,
     sha: String,
     cx: &Cx,
 ) -> Option<Earlier> {
     // Its cache is the one that the build finds.
     let member = place.member().await?;
     let reading = async {
-        let earlier = member.daemon.earlier_build((SIMILAR, similar.as_str()), &own).await;
+        let earlier = member.daemon.earlier_build((SIMILAR, similar.as_str()), &own_name).await;
         let Some(earlier) = earlier.map_err(|error| error.to_string())? else { return Ok(None) };
         if earlier.vertices.len() > VERTICES {
             return Err("the last build has too many steps".to_owned());
