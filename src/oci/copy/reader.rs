@@ -42,9 +42,15 @@ impl<'a> BlobReader<'a> {
         self.blob.size - self.received + self.rest.len() as u64
     }
 
+    /// How many bytes [`Self::next`] returns, of at most `most`.
+    pub(super) fn next_size(&self, most: usize) -> usize {
+        usize::try_from(self.left()).map_or(most, |left| left.min(most))
+    }
+
     /// The next `most` bytes, or fewer at the end. The last bytes are only returned if the digest is right.
     pub(super) async fn next(&mut self, most: usize) -> Result<Bytes, OciError> {
-        let wanted = usize::try_from(self.left()).map_or(most, |left| left.min(most));
+        let wanted = self.next_size(most);
+        // An empty blob has no last piece, with which the digest would be checked.
         if wanted == 0 && self.is_complete() {
             self.check_end().await?;
         }

@@ -20,6 +20,7 @@ pub(super) struct Part {
 pub(super) struct Range {
     /// Where it begins.
     pub(super) at: u64,
+    /// Its bytes.
     pub(super) size: usize,
     /// Whether the blob ends with it.
     pub(super) is_last: bool,
@@ -28,9 +29,8 @@ pub(super) struct Range {
 impl Range {
     /// The bytes that `reader` returns next, at most `most`.
     pub(super) fn next(reader: &BlobReader<'_>, at: u64, most: usize) -> Self {
-        let left = reader.left();
-        let size = usize::try_from(left).map_or(most, |left| left.min(most));
-        Self { at, size, is_last: size as u64 == left }
+        let size = reader.next_size(most);
+        Self { at, size, is_last: size as u64 == reader.left() }
     }
 
     /// Where the next bytes begin.
