@@ -58,7 +58,6 @@ pub use workers::{CollectionRule, Description};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard_buildkit_proto::moby::buildkit::v1 as control;
 use tokio::sync::Semaphore;
 
 use crate::limits::Budget;
@@ -156,10 +155,7 @@ impl Buildkit {
 
     /// Asks for the daemon's version. A successful response means that the daemon serves builds.
     pub async fn info(&self) -> Result<String, BuildError> {
-        let connection = self.connect().await?;
-        let mut client = connection.client();
-        let reply = self.answered(client.info(control::InfoRequest {})).await?;
-        Ok(reply.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
+        self.version_over(&self.connect().await?).await
     }
 
     /// Opens a connection for [`Self::recall_over`] and [`Self::solve_over`]. The error is [`BuildErrorKind::Unreachable`] if the

@@ -68,9 +68,8 @@ impl Buildkit {
 
     /// Does the same as [`Self::describe`] over `connection`.
     pub async fn describe_over(&self, connection: &Connection) -> Result<Description, BuildError> {
+        let version = self.version_over(connection).await?;
         let mut client = connection.client();
-        let info = self.answered(client.info(control::InfoRequest {})).await?;
-        let version = info.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default();
         let reply = self.answered(client.list_workers(control::ListWorkersRequest::default())).await?;
         let records = reply.into_inner().record;
         let shares = |worker: &control::types::WorkerRecord| {
@@ -82,6 +81,13 @@ impl Buildkit {
         let id = records.first().map(|worker| worker.id.clone()).unwrap_or_default();
         let hostname = records.iter().find_map(|worker| worker.labels.get(HOSTNAME).cloned());
         Ok(Description { version, id, hostname, workers, shares_processes, collection })
+    }
+
+    /// Asks the daemon for its version over `connection`.
+    pub(super) async fn version_over(&self, connection: &Connection) -> Result<String, BuildError> {
+        let mut client = connection.client();
+        let info = self.answered(client.info(control::InfoRequest {})).await?;
+        Ok(info.into_inner().buildkit_version.map(|v| v.version).unwrap_or_default())
     }
 
     /// The host of the daemon's address; `None` for a Unix socket.
