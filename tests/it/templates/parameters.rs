@@ -69,7 +69,6 @@ async fn the_parameters_of_a_helm_service_fit() {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/orders\"}]",
               "git-ref": "refs/heads/main",
               "to": {
-                "ignore-error": true,
                 "insecure": "true",
                 "mode": "max",
                 "ref": "cache-registry.buildkit-cache.svc:5000/cache/orders"
@@ -167,7 +166,6 @@ async fn the_parameters_of_an_n8n_job_fit() {
               "from": "[{\"insecure\":\"true\",\"ref\":\"cache-registry.buildkit-cache.svc:5000/cache/blog\"}]",
               "git-ref": "refs/heads/main",
               "to": {
-                "ignore-error": true,
                 "insecure": "true",
                 "mode": "max",
                 "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog"
@@ -314,7 +312,6 @@ async fn every_parameter_arrives_where_it_belongs() {
               "from": "",
               "git-ref": "refs/heads/dev",
               "to": {
-                "ignore-error": true,
                 "insecure": "true",
                 "mode": "max",
                 "ref": ""
