@@ -112,6 +112,7 @@ impl Command {
                 let pruned = common.asked(async |pool| {
                     let mut ended = Ok(());
                     for member in pool.members().await? {
+                        // The other daemons are pruned even if one fails.
                         ended = ended.and(cache::prune(&member.daemon, &rules, None, &mut count).await);
                     }
                     ended
