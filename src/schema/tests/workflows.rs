@@ -2,15 +2,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use super::validator;
 
 const STEPS: &str = include_str!("../../../docs/steps.md");
 
+/// It takes seconds to make one.
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| validator(&crate::schema::workflow()));
+
 fn accepts(workflow: &Value) -> bool {
-    validator(&crate::schema::workflow()).is_valid(workflow)
+    SCHEMA.is_valid(workflow)
 }
 
 fn workflow(template: &Value) -> Value {
@@ -23,7 +28,6 @@ fn step(body: &Value) -> Value {
 
 #[test]
 fn the_bundled_templates_are_valid() {
-    let schema = validator(&crate::schema::workflow());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflow-templates");
     let mut steps = 0;
     for file in fs::read_dir(folder).unwrap() {
@@ -32,7 +36,7 @@ fn the_bundled_templates_are_valid() {
         for document in documents {
             steps += document.to_string().matches("\"buildkit\":").count();
             let wrong: Vec<_> =
-                schema.iter_errors(&document).map(|e| format!("{} {e}", e.instance_path())).collect();
+                SCHEMA.iter_errors(&document).map(|e| format!("{} {e}", e.instance_path())).collect();
             assert!(wrong.is_empty(), "{wrong:#?}");
         }
     }
@@ -51,6 +55,7 @@ fn examples_of_the_documentation_are_valid_templates() {
 #[test]
 fn an_expression_stands_where_a_string_may() {
     let context = json!("{{inputs.parameters.repo}}");
+    let schema = validator(&crate::schema::step());
     for (field, value) in [
         ("push", "{{x}}"),
         ("tags", "{{x}}"),
@@ -63,7 +68,7 @@ fn an_expression_stands_where_a_string_may() {
             "{field}"
         );
         let alone = json!({"build": {"context": "https://git.example/a", "tags": "a", field: value}});
-        assert!(!validator(&crate::schema::step()).is_valid(&alone), "{field}");
+        assert!(!schema.is_valid(&alone), "{field}");
     }
     assert!(!accepts(&step(&json!({"build": {"context": context, "tags": "a", "push": "perhaps"}}))));
 }
