@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use reqwest::{Body, StatusCode};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::super::super::OciError;
 use super::super::reader::BlobReader;
@@ -41,10 +42,14 @@ impl BlobUpload<'_, '_> {
         let first = sending.reader.next_piece(range.size).await?;
         let (pieces, body) = mpsc::channel(1);
         let request = self.request(&upload.place, &range).body(streamed(body));
-        let (bytes, answer) =
-            tokio::try_join!(read(&mut sending.reader, first, range.size, pieces), async {
-                Ok(self.target.ask(request).await)
-            })?;
+        let answered = CancellationToken::new();
+        let ask = async {
+            let answer = self.target.ask(request).await;
+            answered.cancel();
+            Ok(answer)
+        };
+        let chunk = read(&mut sending.reader, first, range.size, pieces, &answered);
+        let (bytes, answer) = tokio::try_join!(chunk, ask)?;
         sending.part = Part { bytes, at: range.at, is_last: range.is_last };
         Ok(match answer {
             // A stream cannot be sent again with another login.
@@ -60,19 +65,20 @@ fn streamed(pieces: Receiver<Bytes>) -> Body {
     Body::wrap_stream(ReceiverStream::new(pieces).map(Ok::<_, Infallible>))
 }
 
-/// Reads `size` bytes that begin with `first`, also if the registry takes no more of them.
+/// Reads `size` bytes that begin with `first`, also if the registry takes no more of them. Its answer says why.
 async fn read(
     reader: &mut BlobReader<'_>,
     first: Bytes,
     size: usize,
     pieces: Sender<Bytes>,
+    answered: &CancellationToken,
 ) -> Result<Bytes, OciError> {
     let mut read = BytesMut::with_capacity(size);
     let mut piece = first;
     loop {
         read.extend_from_slice(&piece);
-        // The answer says why it takes no more.
-        let _ = pieces.send(piece).await;
+        // A registry that has answered may leave the request open, and read nothing.
+        let _ = answered.run_until_cancelled(pieces.send(piece)).await;
         if read.len() == size {
             return Ok(read.freeze());
         }
