@@ -98,6 +98,15 @@ pub(super) fn namespace_of(host: &str) -> Option<&str> {
     (!namespace.is_empty() && namespace.parse::<u8>().is_err()).then_some(namespace)
 }
 
+/// The name of the Service in `host`, which is that of its Deployment or StatefulSet: `buildkitd` in each of these.
+pub(super) fn service_of(host: &str) -> Option<&str> {
+    let labels: Vec<&str> = host.split('.').collect();
+    match labels[..] {
+        [_, service, _, "svc", ..] | [service, ..] => Some(service),
+        [] => None,
+    }
+}
+
 fn judge(
     name: &str,
     read: &Result<Option<Namespace>, ReadError>,
@@ -161,6 +170,9 @@ mod tests {
         ];
         for (host, namespace) in rows {
             assert_eq!(namespace_of(host), namespace, "{host}");
+            if namespace.is_some() {
+                assert_eq!(service_of(host), Some("buildkitd"), "{host}");
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{PodSpec, ServiceAccount};
 
 use super::api_login::ApiLogin;
 use super::plugin::{ContainerSettings, OUR_NAME};
-use super::security::namespace_of;
+use super::security::{namespace_of, service_of};
 use super::{Doctor, Finding};
 use crate::buildkit::{BuildError, Description};
 use crate::kube::{By, ReadError};
@@ -40,7 +40,7 @@ impl Doctor {
         }
         let tenants = self.tenants(settings).await;
         let host = self.engine.pool.host().or(settings.buildkit_name());
-        let daemon = host.and_then(|host| Some((namespace_of(host)?, host.split('.').next()?)));
+        let daemon = host.and_then(|host| Some((namespace_of(host)?, service_of(host)?)));
         let mut found = Vec::new();
         let deployed = match daemon {
             Some((namespace, name)) => self.daemon_pod(settings, namespace, name).await,
