@@ -48,13 +48,13 @@ pub(super) async fn resumable(
     let Search { engine, cx, ref name, .. } = *search;
     let told = |error: BuildError| missing_files::explain(report::failure(error, cx), inputs);
     let mut attempt = match &cx.reference {
-        Some(_) => {
+        // The name is new, so no earlier attempt exists.
+        None if name.first == 1 => Attempt::first(1),
+        _ => {
             // An earlier caller already got that failure, so this is a retry.
             let taken = |known: &Recalled| !matches!(known, Recalled::Failed(_));
             search.newest(&mut open, name.first, taken).await.map_err(told)?
         }
-        // The name is new, so no earlier attempt exists.
-        None => Attempt::first(name.first),
     };
     let mut broken = None;
     for _ in 0..ATTEMPTS {
