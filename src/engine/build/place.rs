@@ -6,6 +6,10 @@ use super::super::context::Cx;
 use crate::pool::{Member, PoolKey, Service, Slot, Wanted};
 use crate::step::Build;
 
+/// How many platforms of a build count for the choice. A step may name a thousand, and each choice compares all of them with those of
+/// each daemon.
+const PLATFORMS: usize = 32;
+
 /// The service of `build`, whose next build finds the same daemon, and its platforms.
 pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
     let key = PoolKey::new(Service {
@@ -15,7 +19,8 @@ pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
         dockerfile: build.dockerfile.path().unwrap_or_default(),
         target: build.target.as_deref().unwrap_or_default(),
     });
-    Wanted { key, platforms: build.platforms.iter().map(ToString::to_string).collect() }
+    let platforms = build.platforms.iter().take(PLATFORMS).map(ToString::to_string).collect();
+    Wanted { key, platforms }
 }
 
 /// The place of a build, from the moment that it has one. It stays the build's after a failure, so that a second attempt without a bad
