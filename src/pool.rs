@@ -8,6 +8,7 @@
 //! Tasks in the background ask each member whether it is there and for which platforms it builds, and resolve the names that stand for
 //! several. They begin at the first use. A pool of one address has no such tasks: it is only that daemon.
 
+mod builds;
 mod choice;
 mod key;
 mod lookout;
@@ -125,16 +126,16 @@ impl Pool {
         self.settle().await;
         let entered = self.inner.roster().enter(wanted);
         match entered {
-            Entered::Placed(member) => Ok(Slot::new(self.inner.clone(), member)),
+            Entered::Placed(member) => Ok(Slot::new(&self.inner, member, wanted.key.namespace())),
             Entered::Waits(ticket) => Ok(Waiting::new(&self.inner, ticket).slot(tell).await),
             Entered::Nobody => Err(self.empty()),
         }
     }
 
     /// The place of a build that runs on `member` already, or ran there.
-    pub fn join(&self, member: &Member) -> Slot {
-        self.inner.roster().join(member);
-        Slot::new(self.inner.clone(), member.clone())
+    pub fn resume(&self, wanted: &Wanted, member: &Member) -> Slot {
+        self.inner.roster().resume(member, wanted.key.namespace());
+        Slot::new(&self.inner, member.clone(), wanted.key.namespace())
     }
 
     /// The member for a request that needs no place: the first choice of a build. The error is as for [`Self::enter`].
@@ -190,13 +191,14 @@ impl Pool {
 
     /// Notes that `member` did not answer a call, if `error` says that. One that cannot be reached gets no more builds until it answers
     /// the pool's own question, which is asked at once. One that lost a build is only asked: a Dockerfile may provoke such an error, and
-    /// must not move the builds of others. For the only address, nothing is noted.
+    /// must not move the builds of others. The same holds for wrong
+    /// certificates of ours. For the only address, nothing is noted.
     pub fn suspect(&self, member: &Member, error: &BuildError) {
         let is_about_it = matches!(error.kind, BuildErrorKind::Unreachable | BuildErrorKind::Lost);
         if self.inner.is_single || !is_about_it {
             return;
         }
-        if error.kind == BuildErrorKind::Unreachable {
+        if error.kind == BuildErrorKind::Unreachable && error.is_away() {
             self.inner.failed(member.id, MemberState::Down, error);
         }
         self.inner.wake(member.id);

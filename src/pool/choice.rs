@@ -25,8 +25,8 @@ pub(super) struct Candidate<'a> {
     /// What its weight is computed from; `None` until the daemon has told it.
     pub(super) identity: Option<&'a str>,
     pub(super) state: MemberState,
-    /// The number of builds that run on it.
-    pub(super) running: usize,
+    /// Whether it may have one more build of the namespace.
+    pub(super) is_free: bool,
     /// How many of the platforms of the build it can build for.
     pub(super) covers: usize,
 }
@@ -51,11 +51,12 @@ pub(super) fn order<'a>(key: &PoolKey, identities: impl Iterator<Item = Option<&
     weighed.into_iter().map(|(position, _)| position).collect()
 }
 
-/// Chooses a member for a build with `key`. A member has at most `limit` builds.
+/// Chooses a member for a build with `key`.
 ///
 /// Of the members that cover the most of its platforms, the first choice is the one with the highest weight that is up, then the next
-/// one with a free place. If none of them is up, the build waits at the one with the highest weight, as if there were only that.
-pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>], limit: usize) -> Choice {
+/// one with a free place. If none of them is up, there is only the one with the highest weight. Its limit holds all the same: it may be
+/// away for a moment only, and must not get all waiting builds in that moment.
+pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>]) -> Choice {
     let lasting = candidates.iter().filter(|candidate| candidate.state != MemberState::Draining);
     let most = lasting.map(|candidate| candidate.covers).max().unwrap_or_default();
     let mut able = order(key, candidates.iter().map(|candidate| candidate.identity));
@@ -65,12 +66,12 @@ pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>], limit: usize) 
     });
     let is_up = |position: &&usize| candidates[**position].state == MemberState::Up;
     let up: Vec<usize> = able.iter().filter(is_up).copied().collect();
-    let free = up.iter().find(|&&position| candidates[position].running < limit);
-    match (free, up.first(), able.first()) {
-        (Some(free), _, _) => Choice::At(*free),
-        (None, Some(full), _) => Choice::Full(*full),
-        (None, None, Some(away)) => Choice::At(*away),
-        (None, None, None) => Choice::Nobody,
+    let there = if up.is_empty() { able.get(..1).unwrap_or_default() } else { &up[..] };
+    let free = there.iter().find(|&&position| candidates[position].is_free);
+    match (free, there.first()) {
+        (Some(free), _) => Choice::At(*free),
+        (None, Some(full)) => Choice::Full(*full),
+        (None, None) => Choice::Nobody,
     }
 }
 

@@ -215,7 +215,9 @@ async fn ask(pool: Weak<Inner>, member: Member, woken: Arc<Notify>) {
             // A build that gets no answer from it ends the pause.
             let _ = timeout(CHECK, woken.notified()).await;
         } else {
-            sleep(waits.next().unwrap_or(longest)).await;
+            // A build that would be sent there ends the pause too, but not at once: that build has just asked.
+            sleep(shortest).await;
+            let _ = timeout(waits.next().unwrap_or(longest), woken.notified()).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::builds::Builds;
 use super::choice::{self, Candidate, Choice, MemberState};
 use super::key::PoolKey;
 use super::waiters::{Ticket, Waiters};
@@ -56,7 +57,7 @@ struct Entry {
     is_fixed: bool,
     state: MemberState,
     platforms: Vec<String>,
-    running: usize,
+    builds: Builds,
 }
 
 /// What became of a build that asked for a place.
@@ -107,7 +108,14 @@ impl Roster {
         let name = if is_taken { daemon.place() } else { name };
         let member = Member { id: MemberId(self.added), name: name.into(), daemon };
         let (is_fixed, platforms) = (identity.is_some(), Vec::new());
-        self.entries.push(Entry { member: member.clone(), identity, is_fixed, state, platforms, running: 0 });
+        self.entries.push(Entry {
+            member: member.clone(),
+            identity,
+            is_fixed,
+            state,
+            platforms,
+            builds: Builds::default(),
+        });
         member
     }
 
@@ -115,7 +123,7 @@ impl Roster {
     pub(super) fn enter(&mut self, wanted: &Wanted) -> Entered {
         match chosen(&self.entries, self.limit, wanted) {
             Choice::At(position) => {
-                self.entries[position].running += 1;
+                self.entries[position].builds.add(wanted.key.namespace());
                 Entered::Placed(self.entries[position].member.clone())
             }
             Choice::Full(_) => Entered::Waits(self.waiting.join(wanted.key.namespace(), wanted.clone())),
@@ -124,16 +132,16 @@ impl Roster {
     }
 
     /// Counts a build that runs on `member` already, whatever its limit.
-    pub(super) fn join(&mut self, member: &Member) {
+    pub(super) fn resume(&mut self, member: &Member, namespace: &Arc<str>) {
         if let Some(entry) = self.entry(member.id) {
-            entry.running += 1;
+            entry.builds.add(namespace);
         }
     }
 
-    /// Ends a build of the member `id`. The place goes to a waiting build.
-    pub(super) fn leave(&mut self, id: MemberId) {
+    /// Ends a build of `namespace` on the member `id`. The place goes to a waiting build.
+    pub(super) fn leave(&mut self, id: MemberId, namespace: &Arc<str>) {
         if let Some(entry) = self.entry(id) {
-            entry.running = entry.running.saturating_sub(1);
+            entry.builds.remove(namespace);
         }
         self.remove_drained();
         self.grant();
@@ -158,7 +166,7 @@ impl Roster {
         if !self.waiting.leave(ticket)
             && let Some(member) = self.granted.remove(&ticket.number)
         {
-            self.leave(member.id);
+            self.leave(member.id, &ticket.namespace);
         }
     }
 
@@ -267,7 +275,7 @@ impl Roster {
 
     /// Removes the members that drain and have no build any more.
     fn remove_drained(&mut self) {
-        self.entries.retain(|entry| entry.state != MemberState::Draining || entry.running > 0);
+        self.entries.retain(|entry| entry.state != MemberState::Draining || !entry.builds.is_empty());
     }
 
     /// Gives free places to waiting builds.
@@ -276,11 +284,11 @@ impl Roster {
         loop {
             let entries = &self.entries;
             let granted = self.waiting.take(|wanted| match chosen(entries, limit, wanted) {
-                Choice::At(position) => Some(position),
+                Choice::At(position) => Some((position, wanted.key.namespace().clone())),
                 Choice::Full(_) | Choice::Nobody => None,
             });
-            let Some((number, position)) = granted else { return };
-            self.entries[position].running += 1;
+            let Some((number, (position, namespace))) = granted else { return };
+            self.entries[position].builds.add(&namespace);
             self.granted.insert(number, self.entries[position].member.clone());
         }
     }
@@ -311,11 +319,11 @@ fn chosen(entries: &[Entry], limit: usize, wanted: &Wanted) -> Choice {
         .map(|entry| Candidate {
             identity: entry.identity.as_deref(),
             state: entry.state,
-            running: entry.running,
+            is_free: entry.builds.may_add(wanted.key.namespace(), limit),
             covers: covers(entry),
         })
         .collect();
-    choice::choose(&wanted.key, &candidates, limit)
+    choice::choose(&wanted.key, &candidates)
 }
 
 #[cfg(test)]

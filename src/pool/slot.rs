@@ -10,18 +10,19 @@ use super::waiters::Ticket;
 pub struct Slot {
     /// The member. The whole build stays on it.
     pub member: Member,
+    namespace: Arc<str>,
     pool: Arc<Inner>,
 }
 
 impl Slot {
-    pub(super) fn new(pool: Arc<Inner>, member: Member) -> Self {
-        Self { member, pool }
+    pub(super) fn new(pool: &Arc<Inner>, member: Member, namespace: &Arc<str>) -> Self {
+        Self { member, namespace: namespace.clone(), pool: pool.clone() }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.pool.change(|roster| roster.leave(self.member.id));
+        self.pool.change(|roster| roster.leave(self.member.id, &self.namespace));
     }
 }
 
@@ -43,7 +44,9 @@ impl<'a> Waiting<'a> {
         loop {
             let look = self.pool.roster().look(&self.ticket);
             match look {
-                Some(Look::Placed(member)) => return Slot::new(self.pool.clone(), member),
+                Some(Look::Placed(member)) => {
+                    return Slot::new(self.pool, member, &self.ticket.namespace);
+                }
                 Some(Look::Waits { first, ahead }) if last != Some(ahead) => {
                     last = Some(ahead);
                     tell(format!("waiting for {first}, {ahead} before you"));

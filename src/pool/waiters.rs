@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The ticket of a waiting build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ticket {
-    namespace: Arc<str>,
+    pub(super) namespace: Arc<str>,
     /// The numbers grow within a namespace.
     pub(super) number: u64,
 }

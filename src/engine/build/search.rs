@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use backon::{ExponentialBuilder, Retryable as _};
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -17,6 +17,9 @@ use crate::buildkit::{BuildError, Connection, Recalled};
 use crate::outcome::Fault;
 use crate::pool::{Member, Slot, Wanted};
 use crate::time_limits::pauses;
+
+/// How many daemons a build asks at a time. Each question needs a connection.
+const AT_A_TIME: usize = 8;
 
 /// The backoff for an unreachable daemon: about half a minute, longer than a restart of its pod takes.
 fn patience() -> ExponentialBuilder {
@@ -111,7 +114,7 @@ impl Search<'_> {
         let kept = self.place.leave().filter(|kept| member.is_none_or(|member| *member == kept.member));
         let slot = match (kept, member) {
             (Some(kept), _) => kept,
-            (None, Some(member)) => self.engine.pool.join(member),
+            (None, Some(member)) => self.engine.pool.resume(self.wanted, member),
             (None, None) => self.chosen(open).await?,
         };
         Ok(self.place.take(slot))
@@ -164,13 +167,14 @@ impl Search<'_> {
     ) -> Result<(Option<Member>, Recalled), BuildError> {
         let members = self.engine.pool.in_order(self.wanted).await?;
         let others = members.into_iter().filter(|member| asked.is_none_or(|(asked, _)| member != asked));
-        let answers = join_all(others.map(|member| async move {
+        let answers = others.map(|member| async move {
             let answer = member.daemon.recall(name).await;
             (member, answer)
-        }));
+        });
+        let answers: Vec<_> = stream::iter(answers).buffered(AT_A_TIME).collect().await;
         let mut found = asked.filter(|(_, known)| *known != Recalled::NotFound).cloned();
         let (mut answered, mut failed) = (asked.is_some(), None);
-        for (member, answer) in answers.await {
+        for (member, answer) in answers {
             match answer {
                 Ok(Recalled::NotFound) => answered = true,
                 Ok(known) => {

@@ -19,7 +19,7 @@ fn first<'a>(key: &PoolKey, members: &'a [String]) -> &'a str {
 }
 
 fn all_up(members: &[String]) -> Vec<Candidate<'_>> {
-    let up = |name| Candidate { identity: Some(name), state: MemberState::Up, running: 0, covers: 0 };
+    let up = |name| Candidate { identity: Some(name), state: MemberState::Up, is_free: true, covers: 0 };
     members.iter().map(|name| up(name.as_str())).collect()
 }
 
@@ -40,18 +40,19 @@ fn a_build_goes_to_the_first_choice_then_to_the_next_and_then_it_waits() {
         ([(Silent, 0), (Up, 2), (Up, 0)], Choice::At(c)),
         ([(Draining, 0), (Up, 2), (Up, 2)], Choice::Full(b)),
         ([(Unknown, 0), (Down, 0), (Up, 1)], Choice::At(c)),
-        ([(Down, 2), (Down, 0), (Silent, 0)], Choice::At(a)),
-        ([(Draining, 0), (Down, 9), (Unknown, 0)], Choice::At(b)),
+        ([(Down, 1), (Down, 0), (Silent, 0)], Choice::At(a)),
+        ([(Down, 2), (Down, 0), (Silent, 0)], Choice::Full(a)),
+        ([(Draining, 0), (Down, 1), (Unknown, 0)], Choice::At(b)),
         ([(Draining, 0), (Draining, 0), (Draining, 0)], Choice::Nobody),
     ];
     for (row, expected) in rows {
         let mut candidates = all_up(&members);
         for (position, (state, running)) in [a, b, c].into_iter().zip(row) {
-            (candidates[position].state, candidates[position].running) = (state, running);
+            (candidates[position].state, candidates[position].is_free) = (state, running < 2);
         }
-        assert_eq!(choose(&key, &candidates, 2), expected, "{row:?}");
+        assert_eq!(choose(&key, &candidates), expected, "{row:?}");
     }
-    assert_eq!(choose(&key, &[], 2), Choice::Nobody);
+    assert_eq!(choose(&key, &[]), Choice::Nobody);
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn a_build_goes_only_where_most_of_its_platforms_are() {
         for (position, (state, covers)) in [a, b, c].into_iter().zip(row) {
             (candidates[position].state, candidates[position].covers) = (state, covers);
         }
-        assert_eq!(choose(&key, &candidates, 2), expected, "{row:?}");
+        assert_eq!(choose(&key, &candidates), expected, "{row:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::{Pool, PoolKey, Seed, Service, Wanted};
 use super::*;
 use crate::buildkit::BuildErrorKind;
+use crate::outcome::Fault;
 
 /// A pool of a name that nothing resolves, and its tasks do not run.
 fn pool() -> Pool {
@@ -46,7 +47,7 @@ async fn a_daemon_whose_address_comes_back_is_a_member_again() {
     let pool = pool();
     resolved(&pool, &["127.0.0.1:1"]);
     let (member, _) = pool.inner.roster().members()[0].clone();
-    let slot = pool.join(&member);
+    let slot = pool.resume(&wanted(), &member);
     resolved(&pool, &["127.0.0.2:1"]);
     assert_eq!(names(&pool), ["tcp://127.0.0.2:1"], "it gets no more builds");
     assert!(pool.inner.roster().has(member.id), "it has a build");
@@ -99,6 +100,8 @@ async fn only_a_daemon_that_cannot_be_reached_is_left_out_before_it_is_asked() {
     let state = || pool.inner.roster().members()[0].1;
     let unreachable = BuildError::no_daemon("x", "y");
     pool.suspect(&member, &BuildError { kind: BuildErrorKind::Lost, ..unreachable.clone() });
+    assert_eq!(state(), MemberState::Up);
+    pool.suspect(&member, &BuildError::certificates(Fault::User, "there are none"));
     assert_eq!(state(), MemberState::Up);
     pool.suspect(&member, &unreachable);
     assert_eq!(state(), MemberState::Down);

@@ -58,9 +58,9 @@ fn builds_spill_wait_and_follow_each_other() {
     assert_eq!(looked(&mut roster, &one), format!("{} 0", first.name));
     assert_eq!(looked(&mut roster, &two), format!("{} 2", first.name));
     assert!(looked(&mut roster, &other).ends_with(" 1"));
-    roster.leave(second.id);
+    roster.leave(second.id, &"a".into());
     assert_eq!(looked(&mut roster, &one), *second.name);
-    roster.leave(first.id);
+    roster.leave(first.id, &"a".into());
     assert_eq!(looked(&mut roster, &other), *first.name);
     assert_eq!(looked(&mut roster, &two), format!("{} 0", first.name));
     assert_eq!(looked(&mut roster, &other), "gone");
@@ -74,7 +74,7 @@ fn a_build_that_is_cancelled_gives_its_place_to_the_next() {
     let [one, two, three] = [0; 3].map(|_| waits(roster.enter(&api)));
     // One that waits.
     roster.cancel(&two);
-    roster.leave(places[0].id);
+    roster.leave(places[0].id, &"a".into());
     // One that does not know of its place yet.
     roster.cancel(&one);
     assert_eq!(looked(&mut roster, &three), *places[0].name);
@@ -139,16 +139,16 @@ fn members_have_names_of_their_own() {
 }
 
 #[test]
-fn where_nobody_answers_a_build_waits_at_its_first_choice() {
+fn where_nobody_answers_builds_go_to_their_first_choice_up_to_its_limit() {
     let (mut roster, members) = pair();
     let api = wanted("a", "api");
     let home = roster.first(&api).unwrap();
     for member in &members {
         roster.failed(member.id, MemberState::Down);
     }
-    for _ in 0..3 {
-        assert_eq!(placed(roster.enter(&api)), home);
-    }
+    assert_eq!(placed(roster.enter(&api)), home);
+    let ticket = waits(roster.enter(&api));
+    assert_eq!(looked(&mut roster, &ticket), format!("{} 0", home.name));
     assert_eq!(roster.in_order(&api.key).len(), 2);
 }
 
@@ -166,12 +166,12 @@ fn a_member_that_drains_ends_with_its_last_build() {
     assert_eq!(roster.restore(home.id), Some(false));
     assert!(!roster.is_settled());
     roster.drain(&[home.id]);
-    roster.leave(home.id);
+    roster.leave(home.id, &"a".into());
     assert!(!roster.has(home.id));
     assert_eq!(roster.restore(home.id), None);
     // A build that was found on it may still end.
-    roster.join(&home);
-    roster.leave(home.id);
+    roster.resume(&home, &"a".into());
+    roster.leave(home.id, &"a".into());
     assert_eq!(roster.answered(home.id, &Description::default()), None);
 }
 
@@ -230,4 +230,35 @@ fn a_build_goes_where_its_platforms_are() {
     assert!(members.iter().all(|member| roster.covers_most(member, &["linux/s390x".to_owned()])));
     let silent = roster.add(new("b-2", MemberState::Down));
     assert!(roster.covers_most(&silent, &["linux/arm64".to_owned()]), "it may be one for this platform");
+}
+
+#[test]
+fn builds_that_wait_stay_waiting_when_the_last_member_fails_for_a_moment() {
+    let (mut roster, members) = pair();
+    let api = wanted("a", "api");
+    (0..2).for_each(|_| drop(placed(roster.enter(&api))));
+    let tickets = [0; 5].map(|_| waits(roster.enter(&api)));
+    for state in [MemberState::Down, MemberState::Silent] {
+        members.iter().for_each(|member| drop(roster.failed(member.id, state)));
+    }
+    members.iter().for_each(|member| drop(roster.answered(member.id, &Description::default())));
+    for ticket in &tickets {
+        assert!(looked(&mut roster, ticket).contains(' '), "{ticket:?}");
+    }
+}
+
+#[test]
+fn one_namespace_cannot_take_all_places() {
+    let mut roster = Roster::new(8);
+    roster.add(new("b-0", MemberState::Up));
+    let (mut own, api) = (0, wanted("a", "api"));
+    while let Entered::Placed(_) = roster.enter(&api) {
+        own += 1;
+    }
+    assert_eq!(own, 6);
+    (0..2).for_each(|_| drop(placed(roster.enter(&wanted("b", "api")))));
+    let ticket = waits(roster.enter(&wanted("c", "api")));
+    // The place of one of its builds goes to a namespace that has fewer, although its own build waits longer.
+    roster.leave(roster.members()[0].0.id, &"b".into());
+    assert_eq!(looked(&mut roster, &ticket), "b-0");
 }
