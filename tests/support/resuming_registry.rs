@@ -27,13 +27,14 @@ struct Shared {
 
 #[derive(Default)]
 struct Content {
-    upload: Vec<u8>,
+    /// What each upload has received. Blobs of one image are sent at the same time.
+    uploads: Vec<Vec<u8>>,
     blobs: HashMap<String, Vec<u8>>,
     manifests: HashMap<String, Bytes>,
 }
 
 impl ResumingRegistry {
-    /// A registry with one repository and one upload at a time.
+    /// A registry with one repository.
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -48,11 +49,11 @@ impl ResumingRegistry {
         &self.host
     }
 
-    /// Waits until the upload has at least `bytes` bytes.
+    /// Waits until an upload has at least `bytes` bytes.
     pub(crate) fn has_received(&self, bytes: usize) -> impl Future<Output = ()> + Send + 'static {
         let shared = self.shared.clone();
         async move {
-            while shared.content.lock().unwrap().upload.len() < bytes {
+            while !shared.content.lock().unwrap().uploads.iter().any(|upload| upload.len() >= bytes) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
@@ -79,26 +80,27 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
     let _turn = shared.turn.lock().await;
     if method == Method::POST {
-        content.lock().unwrap().upload.clear();
+        content.lock().unwrap().uploads.push(Vec::new());
     }
+    let nth = name.parse().unwrap_or_else(|_| content.lock().unwrap().uploads.len() - 1);
     let mut body = request.into_body().into_data_stream();
     while let Some(Ok(piece)) = body.next().await {
-        content.lock().unwrap().upload.extend_from_slice(&piece);
+        content.lock().unwrap().uploads[nth].extend_from_slice(&piece);
     }
     let mut content = content.lock().unwrap();
     if let Some(wanted) = query.strip_prefix("digest=") {
-        return complete(&mut content, wanted);
+        return complete(&mut content, nth, wanted);
     }
-    let range = format!("0-{}", content.upload.len().saturating_sub(1));
+    let range = format!("0-{}", content.uploads[nth].len().saturating_sub(1));
     let status = if method == Method::GET { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED };
-    (status, [("location", "/v2/a/blobs/uploads/1"), ("range", range.as_str())]).into_response()
+    (status, [("location", format!("/v2/a/blobs/uploads/{nth}")), ("range", range)]).into_response()
 }
 
-fn complete(content: &mut Content, wanted: &str) -> Response {
-    if digest(&content.upload) != wanted {
+fn complete(content: &mut Content, nth: usize, wanted: &str) -> Response {
+    if digest(&content.uploads[nth]) != wanted {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    let blob = std::mem::take(&mut content.upload);
+    let blob = std::mem::take(&mut content.uploads[nth]);
     content.blobs.insert(wanted.to_owned(), blob);
     StatusCode::CREATED.into_response()
 }

@@ -162,7 +162,7 @@ proptest! {
         candidates.iter_mut().filter(|one| one.identity == Some(gone.as_str())).for_each(|one| {
             one.state = MemberState::Down;
         });
-        let chosen = match choose(&key, &candidates, 1) {
+        let chosen = match choose(&key, &candidates) {
             Choice::At(position) => Some(members[position].as_str()),
             Choice::Full(_) | Choice::Nobody => None,
         };

@@ -15,7 +15,8 @@ async fn builds_spill_to_the_other_daemon_and_then_wait() {
     let dockerfile = GATED.replace("GATE", &format!("127.0.0.1:{port}"));
     let setup = Setup::new(&host(&daemons)).arg("--max-builds-per-buildkitd", "1");
     let shop = Shop::with(setup.start(), &dockerfile).await;
-    let step = template(shop.build(json!({})));
+    // Nothing is pushed: Gitea refuses one of two equal images that arrive at the same moment.
+    let step = template(shop.build(json!({"push": false})));
     let workflows = [(); 3].map(|()| Workflow::new());
     for workflow in &workflows[..2] {
         shop.plugin.until(workflow, &step, says("[2/2] RUN")).await;
