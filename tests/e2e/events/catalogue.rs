@@ -73,10 +73,10 @@ async fn a_push_to_a_repository_of_two_services_builds_what_it_touches() {
 
     let first = push(&repo, "first").await;
     // A Sensor that is ready may not have subscribed yet, and gets no event of before. The hook's button reports the branch's head
-    // again.
+    // again. Gitea refuses that until it has noticed the first push.
     let again = format!("{hooks}/{hook}/tests");
     let heard = async || {
-        gitea().call(Method::POST, &again, None).await;
+        gitea().api(Method::POST, &again, None).await;
         get(BUILDS, "workflow", &format!("cart-{}", &first[..12]))["metadata"]["name"].as_str().map(drop)
     };
     until(|| "the first event at the rendered Sensor".to_owned(), PATIENCE, heard).await;
