@@ -36,6 +36,9 @@ use lookout::Named;
 use roster::{Entered, MemberId, NewMember, Roster};
 use slot::Waiting;
 
+/// The most builds of one process on a daemon of a pool, unless the settings say otherwise.
+pub const MAX_BUILDS: usize = 8;
+
 /// How long the first build waits until every member has told what it is. One that needs longer is treated as down until it answers.
 const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 

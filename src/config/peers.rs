@@ -18,7 +18,7 @@ use crate::limits::Budget;
 use crate::metrics::Metrics;
 use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
-use crate::pool::{Pool, Seed};
+use crate::pool::{MAX_BUILDS, Pool, Seed};
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
 /// The addresses of the peers, and how to connect to them. All subcommands that run steps have these options.
@@ -38,7 +38,7 @@ pub struct PeerOptions {
         long,
         env = "ARGO_BUILDKIT_MAX_BUILDS_PER_BUILDKITD",
         value_name = "N",
-        default_value_t = 8,
+        default_value_t = MAX_BUILDS,
         value_parser = at_least_one
     )]
     pub max_builds_per_buildkitd: usize,

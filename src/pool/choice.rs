@@ -57,9 +57,13 @@ pub(super) fn order<'a>(key: &PoolKey, identities: impl Iterator<Item = Option<&
 /// one with a free place. If none of them is up, there is only the one with the highest weight. Its limit holds all the same: it may be
 /// away for a moment only, and must not get all waiting builds in that moment.
 pub(super) fn choose(key: &PoolKey, candidates: &[Candidate<'_>]) -> Choice {
+    among(order(key, candidates.iter().map(|candidate| candidate.identity)), candidates)
+}
+
+/// Does the same if the [`order`] of the candidates is known already.
+pub(super) fn among(mut able: Vec<usize>, candidates: &[Candidate<'_>]) -> Choice {
     let lasting = candidates.iter().filter(|candidate| candidate.state != MemberState::Draining);
     let most = lasting.map(|candidate| candidate.covers).max().unwrap_or_default();
-    let mut able = order(key, candidates.iter().map(|candidate| candidate.identity));
     able.retain(|&position| {
         let Candidate { state, covers, .. } = candidates[position];
         state != MemberState::Draining && covers == most
