@@ -14,6 +14,8 @@ mod key;
 mod lookout;
 mod roster;
 mod seed;
+#[cfg(test)]
+mod simulation;
 mod slot;
 mod waiters;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 /// The builds that run on a member, by namespace.
 #[derive(Debug, Default)]
 pub(super) struct Builds {
-    all: usize,
+    /// The number of all of them.
+    pub(super) all: usize,
     of: HashMap<Arc<str>, usize>,
 }
 
