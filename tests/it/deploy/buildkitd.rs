@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use argo_buildkit::metrics::Metrics;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use serde_json::{Value, json};
 
 use super::rights::EVERYTHING;
@@ -13,6 +15,9 @@ use super::{ROOT, Site, object, overlay, parse, succeeded};
 use crate::support::bin;
 use crate::support::net::{client, free_port};
 use crate::support::process::{self, Process};
+
+/// The example of an autoscaler for a pool.
+pub(super) const AUTOSCALER: &str = include_str!("../../../deploy/components/buildkitd-pool/hpa.yaml");
 
 /// A daemon with the deployed buildkitd.toml, with this machine's paths and ports.
 pub(crate) struct Daemon {
@@ -169,6 +174,27 @@ fn each_daemon_of_a_pool_has_a_volume_and_an_address_of_its_own() {
     assert_eq!(set["spec"]["serviceName"], service["metadata"]["name"]);
     let host = &object(&objects, "ConfigMap", "buildkit-settings")["data"]["BUILDKIT_HOST"];
     assert_eq!(host, "dns:buildkitd.buildkit.svc:1234");
+}
+
+#[test]
+fn the_autoscaler_scales_a_pool_by_metrics_that_we_have() {
+    let scaler = parse(AUTOSCALER).remove(0);
+    let typed: HorizontalPodAutoscaler = serde_json::from_value(scaler.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), scaler, "a field that Kubernetes does not know");
+    let own = "resources: [../production]\ncomponents: [../../components/buildkitd-pool]\n";
+    let objects = Site::new(own).objects();
+    let set = object(&objects, "StatefulSet", "buildkitd");
+    let (kind, name) = (&set["kind"], &set["metadata"]["name"]);
+    let target = json!({"apiVersion": set["apiVersion"], "kind": kind, "name": name});
+    assert_eq!(scaler["spec"]["scaleTargetRef"], target);
+    assert_eq!(scaler["metadata"]["namespace"], set["metadata"]["namespace"]);
+    let ours = Metrics::new().encode(0, 0).unwrap();
+    let page = include_str!("../../../docs/scaling.md");
+    for metric in scaler["spec"]["metrics"].as_array().unwrap() {
+        let name = metric["external"]["metric"]["name"].as_str().unwrap();
+        assert!(ours.contains(&format!("# TYPE {name} gauge")), "{name}");
+        assert!(page.contains(&format!("__name__=\"{name}\"")), "docs/scaling.md has no rule for {name}");
+    }
 }
 
 /// A share of the disk is a different number on every machine.

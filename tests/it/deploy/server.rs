@@ -6,6 +6,7 @@ use std::path::Path;
 use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::{Value, json};
 
+use super::buildkitd::AUTOSCALER;
 use super::rights::{EVERYTHING, templates};
 use super::{ROOT, Site, overlay, parse};
 use crate::support::kube::Kube;
@@ -34,7 +35,8 @@ async fn the_api_server_takes_every_object() {
     for name in NAMESPACES {
         kube.namespace(name).await;
     }
-    let objects = [overlay("local"), Site::new(EVERYTHING).objects(), templates()].concat();
+    let every = Site::new(EVERYTHING).objects();
+    let objects = [overlay("local"), every, templates(), parse(AUTOSCALER)].concat();
     // An API server does not have cert-manager's kinds, and the test bed does not have its CRDs.
     let (foreign, ours): (Vec<_>, Vec<_>) =
         objects.iter().partition(|o| o["apiVersion"] == "cert-manager.io/v1");
