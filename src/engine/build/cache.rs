@@ -8,44 +8,42 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::super::Engine;
-use super::super::context::Cx;
 use super::cache_refs::CacheTarget;
 use super::imports::PATIENCE;
 use super::inputs::Inputs;
+use super::part::Work;
 use super::report::Cache;
 use super::solve::Built;
 use super::{report, request, solve};
 use crate::buildkit::{BuildError, BuildErrorKind};
 use crate::outcome::StepError;
-use crate::step::build::{CacheExport, CacheWhen};
-use crate::step::{Build, RegistryRef};
+use crate::step::RegistryRef;
+use crate::step::build::{CacheExport, CacheWhen, Platform};
 use crate::time_limits::within;
 
+/// Exports what `built` has: all caches, or with `platform` those of that platform.
 pub(super) async fn export(
-    engine: &Engine,
-    build: &Build,
-    inputs: &Inputs,
+    work: Work<'_>,
     built: &Built,
-    cx: &Cx,
+    platform: Option<&Platform>,
 ) -> Result<Cache, StepError> {
-    let Some(to) = &build.cache.to else { return Ok(Cache::None) };
+    let Some(to) = &work.build.cache.to else { return Ok(Cache::None) };
+    let is_built = |target: &&CacheTarget| platform.is_none() || target.platform.as_ref() == platform;
     let mut all = Cache::None;
-    for target in &inputs.exports {
-        let one = Box::pin(export_to(engine, build, to, inputs, built, target, cx)).await?;
+    for target in work.inputs.exports.iter().filter(is_built) {
+        let one = Box::pin(export_to(work, to, built, target)).await?;
         all = all.and(one);
     }
     Ok(all)
 }
 
 async fn export_to(
-    engine: &Engine,
-    build: &Build,
+    work: Work<'_>,
     to: &CacheExport,
-    inputs: &Inputs,
     built: &Built,
     target: &CacheTarget,
-    cx: &Cx,
 ) -> Result<Cache, StepError> {
+    let Work { engine, build, inputs, cx } = work;
     let image = &target.cache.image;
     match is_there(engine, &target.cache, inputs).await {
         None => return silent(to, &target.cache),
@@ -54,6 +52,7 @@ async fn export_to(
     }
     cx.now(format!("exporting the cache to {image}"));
     let mut request = request::cache(build, inputs, to.mode, target);
+    request::leave_out(&mut request, &built.left_out.caches);
     // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();
     let daemon = &built.member.daemon;

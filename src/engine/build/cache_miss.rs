@@ -61,9 +61,14 @@ pub(super) struct Earlier {
     changed: Option<Vec<String>>,
 }
 
-/// Lets later builds find this one. Returns the hash that similar builds share.
-pub(super) fn mark(request: &mut Solve, build: &Build, inputs: &Inputs, cx: &Cx) -> String {
-    let platforms: Vec<_> = build.platforms.iter().map(ToString::to_string).collect();
+/// Lets later builds for the same `platforms` find this one. Returns the hash that similar builds share.
+pub(super) fn mark(
+    request: &mut Solve,
+    build: &Build,
+    platforms: &[String],
+    inputs: &Inputs,
+    cx: &Cx,
+) -> String {
     let image = build.tags.first().map(|tag| tag.image.name());
     let similar = json!({
         // Nobody is told of another tenant's builds.
@@ -145,7 +150,7 @@ pub(super) fn explain(
         attrs_now: attrs,
         attrs_then: &earlier.build.attrs,
         repository: &repository,
-        lost: &lost(inputs),
+        lost: &lost(inputs, built),
     };
     let since = text::head(&earlier.commit, 12);
     let told =
@@ -155,9 +160,9 @@ pub(super) fn explain(
 }
 
 /// The caches that could not be read.
-fn lost(inputs: &Inputs) -> Vec<String> {
+fn lost(inputs: &Inputs, built: &Built) -> Vec<String> {
     let absent = inputs.imports.absent.iter().map(|image| format!("the cache {image} is not there"));
-    absent.chain(inputs.imports.left_out.iter().cloned()).collect()
+    absent.chain(inputs.imports.left_out.iter().chain(&built.left_out.lines).cloned()).collect()
 }
 
 /// The files that differ between two commits; `None` if that is not known. They are read with the step's own login, since the commit in

@@ -31,7 +31,7 @@ const AT_A_TIME: usize = 4;
 const WHY: usize = 300;
 
 /// The caches to import, and the reasons for those left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Imports {
     /// The caches that are passed to the daemon.
     pub(super) caches: Vec<RegistryRef>,
@@ -43,6 +43,15 @@ pub(super) struct Imports {
     pub(super) took: Duration,
 }
 
+/// The caches that broke a build, and that it was then built without.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LeftOut {
+    /// Their names.
+    pub(super) caches: Vec<String>,
+    /// One line for each.
+    pub(super) lines: Vec<String>,
+}
+
 /// The result of a check.
 enum Checked {
     /// The cache is passed to the daemon.
@@ -51,6 +60,15 @@ enum Checked {
     Absent,
     /// The cache is left out, for this reason.
     Bad(String),
+}
+
+impl LeftOut {
+    /// Adds `other`. Of equal lines, one stays.
+    pub(super) fn add(&mut self, other: Self) {
+        let new = other.lines.into_iter().filter(|line| !self.lines.contains(line)).collect::<Vec<_>>();
+        self.lines.extend(new);
+        self.caches.extend(other.caches);
+    }
 }
 
 impl Imports {
@@ -70,26 +88,28 @@ impl Imports {
     /// Leaves out the caches that the build's error is about, and returns them; with `all`, the others too, if it is about one. The
     /// daemon names the address of a blob that it cannot read (containerd `core/remotes/docker/httpreadseeker.go`), and so the
     /// repository: each cache there may have the blob.
-    pub(super) fn leave_out(&mut self, error: &StepError, all: bool) -> Vec<RegistryRef> {
+    pub(super) fn leave_out(&mut self, error: &StepError, all: bool) -> LeftOut {
         if error.exit_code.is_some() || !error.message.contains("httpReadSeeker") {
-            return Vec::new();
+            return LeftOut::default();
         }
         let is_named =
             |cache: &RegistryRef| error.message.contains(&format!("/v2/{}/blobs/", cache.image.repository()));
         if !self.caches.iter().any(is_named) {
-            return Vec::new();
+            return LeftOut::default();
         }
         let (bad, good): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.caches).into_iter().partition(|cache| all || is_named(cache));
         self.caches = good;
         let why = text::brief(&error.message, WHY);
+        let mut left_out = LeftOut::default();
         for cache in &bad {
             let which = if is_named(cache) { "it" } else { "another one" };
             warn!("cache {} is left out: the build could not read {which}", cache.image);
             let line = format!("cache {} is left out: the build could not read {which}: {why}", cache.image);
-            self.left_out.push(line);
+            left_out.lines.push(line);
+            left_out.caches.push(cache.image.to_string());
         }
-        bad
+        left_out
     }
 
     async fn add(&mut self, engine: &Engine, caches: &[RegistryRef], auth: &Auth, is_own: bool) {

@@ -13,7 +13,6 @@ use super::super::Engine;
 use super::super::background::LogUpload;
 use super::super::context::Cx;
 use super::inputs::Inputs;
-use super::solve::Built;
 use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
 use crate::limits::Held;
 use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
@@ -37,19 +36,32 @@ fn place(build: &Build) -> Option<&RegistryRef> {
     build.tags.first().filter(|_| build.push && build.attach_log)
 }
 
-/// Starts to attach the log to the pushed image. If every step of a build was cached, its log is not stored: the
-/// earlier build's log already has the same content.
+/// Starts to attach `log` to the image of `solved`, which was pushed. Returns its reference; empty if it is not stored. Give no log of a
+/// build whose steps were all cached: the earlier build's log already has the same content.
 pub(super) async fn attach(
     engine: &Engine,
     build: &Build,
     inputs: &Inputs,
-    built: &Built,
-    transcript: &Transcript,
+    solved: &Solved,
+    log: Option<BuildLog>,
+    cx: &Cx,
+) -> String {
+    let upload = begun(engine, build, inputs, solved, log, cx).await;
+    let reference = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
+    cx.set_log_upload(upload);
+    reference
+}
+
+async fn begun(
+    engine: &Engine,
+    build: &Build,
+    inputs: &Inputs,
+    solved: &Solved,
+    log: Option<BuildLog>,
     cx: &Cx,
 ) -> Option<LogUpload> {
-    let tag = place(build).filter(|_| !built.is_cached())?;
-    let log = transcript.log()?;
-    let subject = match subject(engine, tag, inputs, &built.solved).await {
+    let (tag, log) = (place(build)?, log?);
+    let subject = match subject(engine, tag, inputs, solved).await {
         Ok(subject) => subject?,
         Err(error) => {
             warn!("the log is not attached to the image: {}", cx.redactor.line(&error.to_string()));

@@ -60,6 +60,8 @@ pub(super) struct BuildResult<'a> {
     pub(super) build: &'a Build,
     pub(super) inputs: &'a Inputs,
     pub(super) solved: &'a Solved,
+    /// A line for each cache that the image was built without, because it could not be read.
+    pub(super) left_out: &'a [String],
     pub(super) cache: &'a Cache,
     /// How long the cache export took.
     pub(super) wrote: Duration,
@@ -72,7 +74,7 @@ pub(super) struct BuildResult<'a> {
 
 /// Creates the step's outputs and summary.
 pub(super) fn success(result: &BuildResult<'_>, cx: &Cx) -> Result<Success, StepError> {
-    let BuildResult { build, inputs, solved, cache, wrote, ref miss, ref log, took } = *result;
+    let BuildResult { build, inputs, solved, cache, wrote, ref miss, ref log, took, .. } = *result;
     let digest = solved.digest.clone().ok_or_else(|| {
         StepError::new(
             Fault::Ours,
@@ -176,8 +178,8 @@ fn warnings(result: &BuildResult<'_>, cx: &Cx) -> Vec<String> {
     };
     let shown = |warning: String| text::cut(cx.redactor.line(&warning), WARNING);
     let inputs = result.inputs;
-    let told =
-        inputs.imports.left_out.iter().chain(&inputs.unexported).chain(&result.solved.warnings).cloned();
+    let left_out = inputs.imports.left_out.iter().chain(result.left_out);
+    let told = left_out.chain(&inputs.unexported).chain(&result.solved.warnings).cloned();
     let sources = missing_files::warnings(result.build, inputs);
     told.chain(sources).chain(failed).map(shown).collect()
 }

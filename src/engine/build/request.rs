@@ -47,6 +47,11 @@ pub(super) fn mark(request: &mut Solve, marker: &str) {
     }
 }
 
+/// Leaves out the caches with the names `caches`.
+pub(super) fn leave_out(request: &mut Solve, caches: &[String]) {
+    request.cache_from.retain(|from| from.attrs.get("ref").is_none_or(|name| !caches.contains(name)));
+}
+
 /// The solve that exports only the cache. All steps are already cached, so it runs none.
 pub(super) fn cache(build: &Build, inputs: &Inputs, mode: CacheMode, target: &CacheTarget) -> Solve {
     let mode = if mode == CacheMode::Max { "max" } else { "min" };

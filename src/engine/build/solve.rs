@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::super::context::Cx;
+use super::imports::LeftOut;
 use super::inputs::Inputs;
 use super::search::{Attempt, Open, Search};
 use super::{missing_files, platforms, report, silence};
@@ -27,6 +28,8 @@ pub(super) struct Built {
     pub(super) resumed: bool,
     /// The daemon that built it. The export of its cache finds its layers there.
     pub(super) member: Member,
+    /// The caches that it was built without, because they could not be read.
+    pub(super) left_out: LeftOut,
 }
 
 impl Built {
@@ -75,7 +78,9 @@ pub(super) async fn resumable(
             _ => Box::pin(follow(daemon, request, transcript, cx)).await,
         };
         match ended {
-            Ok(Recalled::Succeeded(solved)) => return Ok(Built { solved: *solved, resumed, member }),
+            Ok(Recalled::Succeeded(solved)) => {
+                return Ok(Built { solved: *solved, resumed, member, left_out: LeftOut::default() });
+            }
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
                 return Err(told(platforms::named(engine, inputs, *error).await));
             }
