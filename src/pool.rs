@@ -12,6 +12,7 @@ mod builds;
 mod choice;
 mod key;
 mod lookout;
+mod platforms;
 mod roster;
 mod seed;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The members of a pool, their builds, and the builds that wait. Nothing here waits or asks.
 
+mod coverage;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

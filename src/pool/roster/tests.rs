@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::super::key::Service;
+use super::coverage::Division;
 use super::*;
 
 fn wanted(namespace: &str, service: &str) -> Wanted {
@@ -99,6 +100,41 @@ fn a_member_that_comes_back_gets_its_builds_again() {
     assert_eq!(roster.answered(home.id, &told), Some((home.clone(), MemberState::Silent)));
     assert_eq!(looked(&mut roster, &ticket), *home.name);
     assert_eq!(roster.in_order(&api.key), [home, other]);
+}
+
+#[test]
+fn platforms_that_no_one_member_has_are_divided() {
+    let mut roster = Roster::new(1);
+    let [amd, arm] = ["b-0", "b-1"].map(|name| roster.add(new(name, MemberState::Unknown)));
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let told = |names: &[&str]| Description { workers: vec![texts(names)], ..Description::default() };
+    let division = |roster: &Roster, platforms: &[&str]| {
+        let Division { is_divided, unknown } = roster.division(&texts(platforms));
+        (is_divided, unknown)
+    };
+    let both = ["linux/amd64", "linux/arm64"];
+    roster.answered(amd.id, &told(&["linux/amd64", "linux/386"]));
+    // The other one may be for both.
+    assert_eq!(division(&roster, &both), (false, Some("b-1".to_owned())));
+    assert_eq!(division(&roster, &["linux/amd64", "linux/386"]), (false, None));
+    assert_eq!(roster.unlisted(&texts(&["linux/s390x"])), None);
+    roster.answered(arm.id, &told(&["linux/arm64/v8"]));
+    assert_eq!(division(&roster, &both), (true, None));
+    assert_eq!(division(&roster, &["linux/amd64", "linux/386"]), (false, None));
+    // Nobody lists the third one, which may be compiled on any of them.
+    assert_eq!(division(&roster, &["linux/amd64", "linux/s390x"]), (false, None));
+    assert_eq!(division(&roster, &["linux/amd64", "linux/arm64", "linux/s390x"]), (true, None));
+    let listed = texts(&["linux/386", "linux/amd64", "linux/arm64/v8"]);
+    assert_eq!(roster.unlisted(&texts(&["linux/s390x"])), Some(("linux/s390x".to_owned(), listed)));
+    assert_eq!(roster.unlisted(&texts(&both)), None);
+    // One that emulates the other platform is for both.
+    roster.answered(amd.id, &told(&both));
+    assert_eq!(division(&roster, &both), (false, None));
+    // It is away, and is waited for, as for any build.
+    roster.failed(amd.id, MemberState::Down);
+    assert_eq!(division(&roster, &both), (false, None));
+    roster.drain(&[amd.id]);
+    assert_eq!(division(&roster, &["linux/arm64", "linux/arm64/v8"]), (false, None));
 }
 
 #[test]
