@@ -14,8 +14,8 @@ use crate::http;
 use crate::text;
 
 /// The media types of Docker's manifests (distribution `manifest/manifestlist` and `manifest/schema2`).
-const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(in crate::oci) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub(in crate::oci) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// The artifact manifest of release candidates of the image specification 1.1, which some tools wrote.
 const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 

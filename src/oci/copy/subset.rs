@@ -77,7 +77,7 @@ fn choose(entries: &[Value], platforms: &[String]) -> Chosen {
 }
 
 /// The digest of the image that an attestation is about.
-fn attested(entry: &Value) -> Option<&str> {
+pub(in crate::oci) fn attested(entry: &Value) -> Option<&str> {
     entry["annotations"][ATTESTED].as_str()
 }
 
