@@ -17,6 +17,8 @@ const BLOCK: usize = 256 << 10;
 const HEAD: usize = 1 << 20;
 /// The number of compressed bytes kept of the end. Logs shrink to about a tenth.
 const TAIL: usize = 3 << 20;
+/// The number of compressed bytes kept of several logs together. A reader takes at most 16 MiB.
+const SEVERAL: usize = 12 << 20;
 
 /// A whole log, or the beginning and the end of one.
 #[derive(Debug)]
@@ -29,6 +31,26 @@ pub struct BuildLog {
     pub left_out: u64,
     /// The log's share of the budget for kept logs, released on drop.
     pub held: Option<Held>,
+}
+
+impl BuildLog {
+    /// One log of several, one after the other. Of a log that has no room, nothing is kept.
+    pub fn of_several(logs: impl IntoIterator<Item = Self>) -> Option<Self> {
+        logs.into_iter().reduce(|mut all, log| {
+            all.size += log.size;
+            if all.gzip.len() + log.gzip.len() > SEVERAL {
+                all.left_out += log.size;
+                all.gzip.extend(gzip(mark(log.size).as_bytes()));
+                return all;
+            }
+            all.left_out += log.left_out;
+            all.gzip.extend(log.gzip);
+            if let Some(held) = log.held {
+                merge(&mut all.held, held);
+            }
+            all
+        })
+    }
 }
 
 #[derive(Debug)]

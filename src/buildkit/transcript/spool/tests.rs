@@ -77,3 +77,21 @@ fn one_tenant_with_many_logs_leaves_room_for_those_of_another() {
     assert_eq!(small.left_out, 0);
     assert!(flood.into_iter().filter_map(Spool::finish).all(|log| log.left_out > 0));
 }
+
+#[test]
+fn several_logs_become_one_that_can_be_read() {
+    let budget = Budget::new(1 << 20);
+    let log = |line: &str| {
+        let mut spool = Spool::new(budget.clone());
+        spool.push(line);
+        spool.finish().unwrap()
+    };
+    let both = BuildLog::of_several([log("one"), log("two")]).unwrap();
+    assert_eq!((text(&both).as_str(), both.size, both.left_out), ("one\ntwo\n", 8, 0));
+    let large = BuildLog { gzip: vec![0; SEVERAL], size: 1 << 30, left_out: 0, held: None };
+    let cut = BuildLog::of_several([log("one"), large, log("two")]).unwrap();
+    assert_eq!((cut.size, cut.left_out), ((1 << 30) + 8, 1 << 30));
+    let whole = text(&cut);
+    assert!(whole.starts_with("one\n") && whole.ends_with("two\n") && whole.len() < 200, "{whole}");
+    assert!(BuildLog::of_several([]).is_none());
+}
