@@ -11,6 +11,7 @@ mod failures;
 pub(crate) mod image_keys;
 mod node_secrets;
 mod opened_keys;
+mod parallel_progress;
 mod poll;
 mod prefetch;
 mod push;

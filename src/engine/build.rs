@@ -1,5 +1,6 @@
 //! `build`: builds an image from a Git context and pushes it.
 
+mod by_platform;
 mod cache;
 mod cache_miss;
 mod cache_refs;
@@ -44,10 +45,13 @@ use whole::Done;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
-    // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
     let wanted = place::wanted(build, cx);
-    let mut connecting = pin!(maybe_done(engine.pool.connect_early(&wanted)));
-    let inputs = beside(Box::pin(Inputs::gather(engine, build, cx)), connecting.as_mut()).await?;
+    let by_platform = Box::pin(by_platform::is_needed(engine, build, &wanted, cx)).await?;
+    // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
+    let connecting = async { if by_platform { None } else { engine.pool.connect_early(&wanted).await } };
+    let mut connecting = pin!(maybe_done(connecting));
+    let gathering = Box::pin(Inputs::gather(engine, build, by_platform, cx));
+    let inputs = beside(gathering, connecting.as_mut()).await?;
     cx.now("starting the build");
     connecting.as_mut().await;
     // Without this connection, the solve connects with retries, and reports the error.
@@ -62,7 +66,10 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
         request::mark(&mut request, &marker);
     }
     let work = Work { engine, build, inputs: &inputs, cx };
-    let done = Box::pin(whole::run(work, request, &wanted, open)).await?;
+    let done = match by_platform {
+        true => Box::pin(by_platform::run(work, &request, &wanted)).await?,
+        false => Box::pin(whole::run(work, request, &wanted, open)).await?,
+    };
     reported(work, done, started).await
 }
 

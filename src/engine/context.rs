@@ -11,6 +11,7 @@ use tracing::warn;
 use super::background::{self, LogUpload};
 use super::node_secrets::NodeSecrets;
 use super::opened_keys::OpenedKeys;
+use super::parallel_progress::ProgressPart;
 use super::{Reference, StepRequest, Workflow};
 use crate::outcome::Outputs;
 use crate::progress::Progress;
@@ -38,6 +39,8 @@ pub(super) struct Cx {
     /// The step's name, if the node has several steps.
     pub(super) step: Option<String>,
     progress: watch::Sender<Progress>,
+    /// The part of the progress that is this context's, if the step does several things at the same time.
+    part: Option<ProgressPart>,
     /// The step's name and position, such as `build (1/2)`.
     place: Option<String>,
     /// The log upload that this step started in the background.
@@ -49,7 +52,7 @@ impl Cx {
         let StepRequest { workflow, reference, progress, gate, deadline } = request;
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
         let (secrets, keys) = (NodeSecrets::default(), OpenedKeys::default());
-        let (step, place, log_upload) = (None, None, Arc::default());
+        let (step, part, place, log_upload) = (None, None, None, Arc::default());
         Self {
             workflow,
             reference,
@@ -60,9 +63,16 @@ impl Cx {
             keys,
             step,
             progress,
+            part,
             place,
             log_upload,
         }
+    }
+
+    /// The contexts of what the step does at the same time under `names`. The progress shows all of it.
+    pub(super) fn side_by_side(&self, names: &[String]) -> Vec<Self> {
+        let parts = ProgressPart::of(names).into_iter();
+        parts.map(|part| Self { part: Some(part), ..self.clone() }).collect()
     }
 
     /// The context of the step `name`, the `number`th of `count`.
@@ -133,9 +143,14 @@ impl Cx {
     /// Reports the current activity, after removing every secret that was read.
     pub(super) fn report(&self, progress: Progress) {
         let now = self.redactor.line(&progress.now);
+        let progress = Progress { now, ..progress };
+        let progress = match &self.part {
+            Some(part) => part.with(progress),
+            None => progress,
+        };
         let now = match &self.place {
-            Some(place) => format!("{place}: {now}"),
-            None => now,
+            Some(place) => format!("{place}: {}", progress.now),
+            None => progress.now.clone(),
         };
         self.progress.send_replace(Progress { now, ..progress });
     }

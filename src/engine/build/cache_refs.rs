@@ -55,7 +55,7 @@ pub(super) struct CommitNames {
     name: Option<GitName>,
 }
 
-/// A cache that is written.
+/// A cache that is written, and read by later builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CacheTarget {
     /// Its name.
@@ -64,23 +64,26 @@ pub(super) struct CacheTarget {
     pub(super) platform: Option<Platform>,
 }
 
-/// The caches of a build that follow from its commit.
+/// The caches of a build that follow from its commit, and from the daemons that build it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct CacheRefs {
     /// Caches to read besides those that the step names. They need not be there.
-    pub(super) own: Vec<RegistryRef>,
+    pub(super) own: Vec<CacheTarget>,
     /// Caches to write.
     pub(super) to: Vec<CacheTarget>,
     /// Why nothing is written, if that is not what the step asks for.
     pub(super) note: Option<String>,
 }
 
-/// The caches to read that have their name from the step alone.
-pub(super) fn named(cache: &Cache) -> Vec<RegistryRef> {
+/// The caches to read that have their name from the step alone. If each platform is built by itself, it reads a cache of its own instead
+/// of the one that is written.
+pub(super) fn named(cache: &Cache, by_platform: bool) -> Vec<RegistryRef> {
+    let is_written = |from: &RegistryRef| cache.to.as_ref().is_some_and(|to| to.target.image == from.image);
     cache
         .from
         .iter()
         .filter(|from| from.image.tag().is_some() || from.image.digest().is_some())
+        .filter(|from| !(by_platform && is_written(from)))
         .cloned()
         .collect()
 }
@@ -105,8 +108,9 @@ impl CommitNames {
         }
     }
 
-    /// The caches of `build`. `reference` is the ref that its revision named.
-    pub(super) fn refs(self, build: &Build, reference: Option<&KeptRef>) -> CacheRefs {
+    /// The caches of `build`. `reference` is the ref that its revision named. With `by_platform`, each platform is built by itself, and has
+    /// caches of its own: one of all platforms would be that of the last one.
+    pub(super) fn refs(self, build: &Build, reference: Option<&KeptRef>, by_platform: bool) -> CacheRefs {
         let Some(to) = &build.cache.to else { return CacheRefs::default() };
         let resolved = || match reference {
             Some(reference) => GitName::of(reference.name()),
@@ -114,8 +118,11 @@ impl CommitNames {
         };
         let name = self.name.unwrap_or_else(resolved);
         let default_branch = self.default_branch.as_deref();
-        let own = own(build, to, &name, default_branch);
-        let whole = |cache: RegistryRef| vec![CacheTarget { cache, platform: None }];
+        let own = own(build, to, &name, default_branch, by_platform);
+        let whole = |cache: RegistryRef| match by_platform {
+            true => of_platforms(&cache, &build.platforms),
+            false => vec![CacheTarget { cache, platform: None }],
+        };
         let (targets, note) = match (to.when, name) {
             (CacheWhen::Branch, GitName::Branch(full)) if to.is_by_branch() => {
                 (of_branch(&to.target, &full, &build.platforms), None)
@@ -225,8 +232,15 @@ fn without_commit(when: CacheWhen, git_ref: &str, commit: &str) -> GitName {
     }
 }
 
-/// The caches to read that follow from the commit: of its branch and of the default branch, or of its pull request.
-fn own(build: &Build, to: &CacheExport, name: &GitName, default_branch: Option<&str>) -> Vec<RegistryRef> {
+/// The caches to read that follow from the commit: of its branch and of the default branch, or of its pull request. With `by_platform`, also
+/// those of each platform.
+fn own(
+    build: &Build,
+    to: &CacheExport,
+    name: &GitName,
+    default_branch: Option<&str>,
+    by_platform: bool,
+) -> Vec<CacheTarget> {
     let Some(from) = build.cache.from.iter().find(|from| from.image == to.target.image) else {
         return Vec::new();
     };
@@ -237,13 +251,17 @@ fn own(build: &Build, to: &CacheExport, name: &GitName, default_branch: Option<&
         };
         let default_branch = default_branch.filter(|default| Some(*default) != branch);
         let branches = branch.into_iter().chain(default_branch);
-        let targets = branches.flat_map(|full| of_branch(from, full, &build.platforms));
-        return targets.map(|target| target.cache).collect();
+        return branches.flat_map(|full| of_branch(from, full, &build.platforms)).collect();
     }
-    match name {
-        GitName::Other(full) if to.when != CacheWhen::Branch => of_other(from, full).into_iter().collect(),
-        _ => Vec::new(),
+    let other = match name {
+        GitName::Other(full) if to.when != CacheWhen::Branch => of_other(from, full),
+        _ => None,
+    };
+    if !by_platform {
+        return other.into_iter().map(|cache| CacheTarget { cache, platform: None }).collect();
     }
+    let caches = other.into_iter().chain([from.clone()]);
+    caches.flat_map(|cache| of_platforms(&cache, &build.platforms)).collect()
 }
 
 /// The caches of the branch `full` in the repository `at`: one, or one for each of several platforms.
@@ -256,6 +274,16 @@ fn of_branch(at: &RegistryRef, full: &str, platforms: &[Platform]) -> Vec<CacheT
         [] | [_] => target(None).into_iter().collect(),
         several => several.iter().filter_map(|platform| target(Some(platform))).collect(),
     }
+}
+
+/// The caches of each of `platforms` instead of `whole`.
+fn of_platforms(whole: &RegistryRef, platforms: &[Platform]) -> Vec<CacheTarget> {
+    let target = |platform: &Platform| {
+        let tag = cache_tags::of_platform(whole.image.target(), platform);
+        let cache = RegistryRef { image: whole.image.with_tag(&tag)?, insecure: whole.insecure };
+        Some(CacheTarget { cache, platform: Some(platform.clone()) })
+    };
+    platforms.iter().filter_map(target).collect()
 }
 
 /// The cache of the ref `full`, which is no branch, instead of `shared`.
@@ -286,9 +314,14 @@ mod tests {
 
     /// The names of the caches that a build of `full` reads for itself and writes.
     fn caches(build: &Build, full: &str) -> (Vec<String>, Vec<String>) {
+        caches_of(build, full, false)
+    }
+
+    fn caches_of(build: &Build, full: &str, by_platform: bool) -> (Vec<String>, Vec<String>) {
         let default_branch = Some("refs/heads/main".to_owned());
-        let refs = CommitNames { default_branch, name: Some(GitName::of(full)) }.refs(build, None);
-        let read = refs.own.iter().map(|cache| cache.image.to_string());
+        let refs = CommitNames { default_branch, name: Some(GitName::of(full)) };
+        let refs = refs.refs(build, None, by_platform);
+        let read = refs.own.iter().map(|target| target.cache.image.to_string());
         let written = refs.to.iter().map(|target| target.cache.image.to_string());
         (read.collect(), written.collect())
     }
@@ -319,8 +352,34 @@ mod tests {
         let names = ["c.example/a:main..linux-amd64", "c.example/a:main..linux-arm64"].map(str::to_owned);
         assert_eq!(caches(&two, "refs/heads/main"), (names.to_vec(), names.to_vec()));
         let refs = CommitNames { default_branch: None, name: Some(GitName::of("refs/heads/main")) };
-        let platforms: Vec<_> = refs.refs(&two, None).to.into_iter().filter_map(|to| to.platform).collect();
+        let platforms: Vec<_> =
+            refs.refs(&two, None, false).to.into_iter().filter_map(|to| to.platform).collect();
         assert_eq!(platforms, two.platforms);
+    }
+
+    /// Their solves would write over each other's cache.
+    #[test]
+    fn platforms_that_are_built_one_by_one_have_a_cache_each() {
+        let of = |tag: &str| ["amd64", "arm64"].map(|arch| format!("c.example/a:{tag}..linux-{arch}"));
+        let platforms = "linux/amd64,linux/arm64";
+        let two = build(json!({"from": "c.example/a:x,c.example/b:y", "to": "c.example/a:x"}), platforms);
+        assert_eq!(caches_of(&two, "refs/heads/main", true), (of("x").to_vec(), of("x").to_vec()));
+        let names = |by_platform| {
+            let named = named(&two.cache, by_platform).into_iter();
+            named.map(|cache| cache.image.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(false), ["c.example/a:x", "c.example/b:y"]);
+        assert_eq!(names(true), ["c.example/b:y"]);
+        // A pull request writes its own caches, and reads the shared ones too.
+        let (read, written) = caches_of(&two, "refs/pull/1/head", true);
+        assert!(written.iter().all(|cache| cache.starts_with("c.example/a:x-pull-1-head..")), "{written:?}");
+        assert_eq!((read.len(), &read[..2], &read[2..]), (4, &written[..], &of("x")[..]));
+        // Those of branches are the same, whichever daemons build.
+        let cache = json!({"from": "c.example/a", "to": {"ref": "c.example/a", "when": "branch"}});
+        let branch = build(cache, platforms);
+        assert_eq!(caches_of(&branch, "refs/heads/dev", true), caches(&branch, "refs/heads/dev"));
+        let unread = build(json!({"to": "c.example/a:x"}), platforms);
+        assert_eq!(caches_of(&unread, "refs/heads/main", true), (vec![], of("x").to_vec()));
     }
 
     #[test]
@@ -332,13 +391,13 @@ mod tests {
             let build = cache("branch", git_ref);
             assert!(StepCommit::of(&build).git_ref.is_none());
             let names = CommitNames { default_branch: None, name: StepCommit::of(&build).unasked() };
-            let refs = names.refs(&build, None);
+            let refs = names.refs(&build, None, false);
             assert!(refs.to.is_empty() && refs.note.is_some_and(|note| note.contains("`cache.git-ref`")));
         }
         // Without a word about the commit, the cache is written as the step says.
         let build = cache("changed", "");
         let names = CommitNames { default_branch: None, name: StepCommit::of(&build).unasked() };
-        assert_eq!(names.refs(&build, None).to[0].cache.image.to_string(), "c.example/a:latest");
+        assert_eq!(names.refs(&build, None, false).to[0].cache.image.to_string(), "c.example/a:latest");
     }
 
     #[test]
@@ -389,13 +448,13 @@ mod tests {
         // The branch of a fork has the name of one of ours.
         let forged = names("always", "");
         let name = Some(without_commit(CacheWhen::Always, "main", COMMIT));
-        let refs = CommitNames { default_branch: None, name }.refs(&forged, None);
+        let refs = CommitNames { default_branch: None, name }.refs(&forged, None, false);
         assert!(refs.to[0].cache.image.to_string().starts_with("c.example/a:latest-main.."));
         // The server did not answer, and a short name could be a pull request's.
         let silent = build(json!({"to": "c.example/a", "git-ref": "pull/1/head"}), "");
         let to = silent.cache.to.clone().unwrap();
         let name = StepCommit::of(&silent).unanswered(&to, "away".to_owned());
-        let refs = CommitNames { default_branch: None, name }.refs(&silent, None);
+        let refs = CommitNames { default_branch: None, name }.refs(&silent, None, false);
         assert_ne!(refs.to[0].cache.image.to_string(), "c.example/a:latest");
     }
 }

@@ -23,17 +23,30 @@ const HASH: usize = 32;
 /// The most characters of a platform.
 const PLATFORM: usize = 24;
 
+/// The longest tag of a cache to which a platform can be added.
+const LONGEST_WITH_PLATFORM: usize = 128 - SEPARATOR.len() - PLATFORM;
+
 /// The tag for the branch `full` (`refs/heads/…`) and `platform`, if it has a cache of its own.
 pub(super) fn of_branch(full: &str, platform: Option<&Platform>) -> String {
     let name = short_name(full);
     let tag = if is_plain(name) { name.to_owned() } else { hashed(name, full) };
     match platform {
-        Some(platform) => {
-            let platform = platform.to_string().replace('/', "-");
-            format!("{tag}{SEPARATOR}{}", text::head(&platform, PLATFORM))
-        }
+        Some(platform) => with_platform(&tag, platform),
         None => tag,
     }
+}
+
+/// The tag for `platform` beside the cache with the tag `tag`.
+pub(super) fn of_platform(tag: &str, platform: &Platform) -> String {
+    match tag.len() > LONGEST_WITH_PLATFORM {
+        true => with_platform(&hashed(tag, tag), platform),
+        false => with_platform(tag, platform),
+    }
+}
+
+fn with_platform(tag: &str, platform: &Platform) -> String {
+    let platform = platform.to_string().replace('/', "-");
+    format!("{tag}{SEPARATOR}{}", text::head(&platform, PLATFORM))
 }
 
 /// The tag for the ref `full`, which is no branch, beside the cache with the tag `tag`.

@@ -20,7 +20,7 @@ pub(in super::super) async fn of(
     build: &Build,
     cx: &Cx,
 ) -> Result<Vec<ReadImage>, StepError> {
-    let inputs = Box::pin(Inputs::gather(engine, build, cx)).await?;
+    let inputs = Box::pin(Inputs::gather(engine, build, false, cx)).await?;
     let wanted = place::wanted(build, cx);
     let mut found = Vec::new();
     let own: Option<Option<&Platform>> = build.platforms.is_empty().then_some(None);
@@ -29,7 +29,7 @@ pub(in super::super) async fn of(
         let read = match Box::pin(outlined(engine, &wanted, request, &inputs, cx)).await {
             Ok(read) => read,
             Err(error) => {
-                let error = platforms::named(engine, &inputs, error).await;
+                let error = platforms::named(engine, &inputs, &wanted, error).await;
                 return Err(missing_files::explain(report::failure(error, cx), &inputs));
             }
         };

@@ -22,7 +22,7 @@ use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
 use crate::step::Build;
-use crate::step::build::{CacheWhen, GitContext, NamedContext};
+use crate::step::build::{CacheWhen, GitContext, NamedContext, Platform};
 
 /// Contexts that are read at a time: a step may name a thousand, and each has submodules.
 const AT_A_TIME: usize = 8;
@@ -41,6 +41,8 @@ pub(super) struct Inputs {
     pub(super) auth: Arc<Auth>,
     /// The caches to import.
     pub(super) imports: Imports,
+    /// Those that follow from the build itself. A cache of one platform is of use for that platform only.
+    pub(super) own_caches: Vec<CacheTarget>,
     /// The caches to export.
     pub(super) exports: Vec<CacheTarget>,
     /// Why nothing is exported, if that is not what the step asks for.
@@ -73,8 +75,13 @@ pub(super) struct Checkout {
 }
 
 impl Inputs {
-    /// Reads all inputs concurrently. The first error ends the step.
-    pub(super) async fn gather(engine: &Engine, build: &Build, cx: &Cx) -> Result<Self, StepError> {
+    /// Reads all inputs concurrently. The first error ends the step. `by_platform` says that each platform is built by itself.
+    pub(super) async fn gather(
+        engine: &Engine,
+        build: &Build,
+        by_platform: bool,
+        cx: &Cx,
+    ) -> Result<Self, StepError> {
         cx.now(format!("checking the right to read {}", build.context.repo));
         let (turns, totals) = (&Semaphore::new(AT_A_TIME), &Totals::default());
         let contexts = try_join_all(git_contexts(build).map(|(name, context)| async move {
@@ -96,20 +103,21 @@ impl Inputs {
             totals.add_value(value.expose_secret().len())?;
             Ok::<_, StepError>((key.id.clone(), value))
         }));
-        let registries = registries(engine, build, cx);
+        let registries = registries(engine, build, by_platform, cx);
         // Boxed, because few builds ask.
         let names = async { Ok::<_, StepError>(Box::pin(CommitNames::read(engine, build, cx)).await) };
         let (contexts, secrets, ssh, (auth, mut imports), names) =
             tokio::try_join!(contexts, secrets, ssh, registries, names)?;
         // The first one is the build context.
         let reference = contexts.first().and_then(|(_, main)| main.reference.as_ref());
-        let CacheRefs { own, to: exports, note: unexported } = names.refs(build, reference);
+        let CacheRefs { own, to: exports, note: unexported } = names.refs(build, reference, by_platform);
         let auth = match exports.is_empty() {
             true => auth,
             false => with_cache(engine, build, cx, auth, CacheAccess::Write),
         };
         if !own.is_empty() {
-            imports.probe_own(engine, &own, &auth).await;
+            let caches: Vec<_> = own.iter().map(|own| own.cache.clone()).collect();
+            imports.probe_own(engine, &caches, &auth).await;
         }
         let mut inputs = Self {
             sha: String::new(),
@@ -118,6 +126,7 @@ impl Inputs {
             epoch: None,
             auth: Arc::new(auth),
             imports,
+            own_caches: own,
             exports,
             unexported,
             cache_mounts: engine.tenancy.cache_mounts(&cx.workflow.namespace),
@@ -156,6 +165,12 @@ impl Inputs {
             let modules = checkout.modules.iter().flatten().map(|module| module.tree.sha.as_str());
             std::iter::once(checkout.sha.as_str()).chain(modules)
         })
+    }
+
+    /// Whether the cache with the name `cache` is of use for `platform` alone.
+    pub(super) fn is_of_use(&self, cache: &str, platform: &Platform) -> bool {
+        let mut own = self.own_caches.iter().filter(|own| own.cache.image.to_string() == cache);
+        own.all(|own| own.platform.as_ref().is_none_or(|only| only == platform))
     }
 
     /// Whether the step marks the registry as insecure.
@@ -216,7 +231,12 @@ fn git_contexts(build: &Build) -> impl Iterator<Item = (Option<&str>, &GitContex
 }
 
 /// Reads the registry logins, and checks the caches with them.
-async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Imports), StepError> {
+async fn registries(
+    engine: &Engine,
+    build: &Build,
+    by_platform: bool,
+    cx: &Cx,
+) -> Result<(Auth, Imports), StepError> {
     let verified = build.tags.iter().filter(|tag| !tag.insecure);
     engine.registry.client().prepare(verified.map(|tag| tag.image.registry()));
     let auth = engine.registry_auth(cx, build.registry_secret.as_ref()).await?;
@@ -226,7 +246,7 @@ async fn registries(engine: &Engine, build: &Build, cx: &Cx) -> Result<(Auth, Im
         _ => CacheAccess::Write,
     };
     let auth = with_cache(engine, build, cx, auth, access);
-    let imports = Imports::probe(engine, &cache_refs::named(&build.cache), &auth).await;
+    let imports = Imports::probe(engine, &cache_refs::named(&build.cache, by_platform), &auth).await;
     Ok((auth, imports))
 }
 

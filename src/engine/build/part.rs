@@ -115,6 +115,13 @@ impl<'a> Part<'a> {
     }
 }
 
+impl<'a> BuiltPart<'a> {
+    /// The result, and what is known about steps that were not cached.
+    pub(super) fn into_parts(self) -> (Built, Explanation<'a>) {
+        (self.built, self.explanation)
+    }
+}
+
 impl Explanation<'_> {
     /// Why the first step of `built` that ran was not cached; empty if nothing is known.
     pub(super) async fn of(mut self, build: &Build, inputs: &Inputs, built: &Built) -> String {

@@ -26,25 +26,57 @@ pub(super) fn wanted(build: &Build, cx: &Cx) -> Wanted {
 /// The place of a build, from the moment that it has one. It stays the build's after a failure, so that a second attempt without a bad
 /// cache finds the layers of the first one.
 #[derive(Default)]
-pub(super) struct Place(watch::Sender<Option<Slot>>);
+pub(super) struct Place(watch::Sender<Stay>);
+
+/// Where a build is.
+#[derive(Default)]
+enum Stay {
+    /// Nowhere yet.
+    #[default]
+    Nowhere,
+    /// At a daemon.
+    At(Slot),
+    /// It has ended at that daemon.
+    Ended(Member),
+}
+
+impl Stay {
+    fn member(&self) -> Option<&Member> {
+        match self {
+            Self::Nowhere => None,
+            Self::At(slot) => Some(&slot.member),
+            Self::Ended(member) => Some(member),
+        }
+    }
+}
 
 impl Place {
     /// Takes the place `slot`, and returns its daemon.
     pub(super) fn take(&self, slot: Slot) -> Member {
         let member = slot.member.clone();
-        self.0.send_replace(Some(slot));
+        self.0.send_replace(Stay::At(slot));
         member
     }
 
     /// Ends the build there. The place is free once the result is dropped.
     pub(super) fn leave(&self) -> Option<Slot> {
-        self.0.send_replace(None)
+        match self.0.send_replace(Stay::Nowhere) {
+            Stay::At(slot) => Some(slot),
+            Stay::Nowhere | Stay::Ended(_) => None,
+        }
     }
 
-    /// The daemon at which the build is. Waits until the build has a place.
+    /// Frees the place of a build that has succeeded. Its daemon is still told by [`Self::member`].
+    pub(super) fn end(&self) {
+        if let Some(slot) = self.leave() {
+            self.0.send_replace(Stay::Ended(slot.member.clone()));
+        }
+    }
+
+    /// The daemon at which the build is or was. Waits until the build has a place.
     pub(super) async fn member(&self) -> Option<Member> {
-        let mut slots = self.0.subscribe();
-        let slot = slots.wait_for(Option::is_some).await.ok()?;
-        slot.as_ref().map(|slot| slot.member.clone())
+        let mut stays = self.0.subscribe();
+        let stay = stays.wait_for(|stay| stay.member().is_some()).await.ok()?;
+        stay.member().cloned()
     }
 }

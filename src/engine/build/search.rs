@@ -16,6 +16,7 @@ use super::place::Place;
 use crate::buildkit::{BuildError, Connection, Recalled};
 use crate::outcome::Fault;
 use crate::pool::{Member, Slot, Wanted};
+use crate::step::build::Platform;
 use crate::time_limits::pauses;
 
 /// How many daemons a build asks at a time. Each question needs a connection.
@@ -66,6 +67,13 @@ impl Name {
     /// The name for another way to do a build that has failed.
     pub(super) fn after_failure(self) -> Self {
         Self { first: self.first + 1, ..self }
+    }
+
+    /// The name for the part of a build that is for `platform`.
+    pub(super) fn of_platform(self, platform: &Platform) -> Self {
+        // A commit's id contains no `-`, so no other job has this name.
+        let base = format!("{}-{}", self.base, platform.to_string().replace('/', "-"));
+        Self { base, ..self }
     }
 
     /// The name of attempt `number`. The name of a finished attempt is never reused.

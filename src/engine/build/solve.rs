@@ -48,7 +48,7 @@ pub(super) async fn resumable(
     inputs: &Inputs,
     transcript: &Transcript,
 ) -> Result<Built, StepError> {
-    let Search { engine, cx, ref name, .. } = *search;
+    let Search { engine, cx, wanted, ref name, .. } = *search;
     let told = |error: BuildError| missing_files::explain(report::failure(error, cx), inputs);
     let mut attempt = match &cx.reference {
         // The name is new, so no earlier attempt exists.
@@ -82,14 +82,14 @@ pub(super) async fn resumable(
                 return Ok(Built { solved: *solved, resumed, member, left_out: LeftOut::default() });
             }
             Ok(Recalled::Failed(error)) if error.fault == Fault::User => {
-                return Err(told(platforms::named(engine, inputs, *error).await));
+                return Err(told(platforms::named(engine, inputs, wanted, *error).await));
             }
             Ok(Recalled::Failed(error)) => broken = Some(*error),
             Ok(_) => {}
             Err(error) if matches!(error.kind, BuildErrorKind::Lost | BuildErrorKind::Unreachable) => {
                 broken = Some(error)
             }
-            Err(error) => return Err(told(platforms::named(engine, inputs, error).await)),
+            Err(error) => return Err(told(platforms::named(engine, inputs, wanted, error).await)),
         }
         transcript.say("the build was cut off; looking for what became of it");
         warn!(reference = request.reference, "the build did not end; looking for what became of it");
