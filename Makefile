@@ -23,10 +23,10 @@ test-registries: ## deletions in a registry of distribution v3, which takes a mi
 	$(TESTBED) distribution
 	cargo test --locked --test it tags::retention::distribution_3 -- --ignored
 
-test-peers: ## signatures against both cosigns, which take long to build
+test-peers: ## against both cosigns, which take long to build, crane and skopeo
 	$(TESTBED) apt
-	$(TESTBED) && $(TESTBED) cosign-v2 cosign-v3
-	cargo test --locked --test it -- --ignored sign::peers::
+	$(TESTBED) && $(TESTBED) peers-apt registry-clients cosign-v2 cosign-v3
+	cargo test --locked --test it -- --ignored sign::peers:: pool::native::peers::
 
 bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, tags, write-back, writers or editor for a part
 	$(TESTBED) apt

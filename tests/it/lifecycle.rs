@@ -30,9 +30,14 @@ fn no_step_runs(daemon: &Buildkitd) {
 
 /// The test's own daemon, which can reach the shared registries.
 pub(crate) async fn own_daemon() -> Buildkitd {
+    own_daemon_with("").await
+}
+
+/// The same with more lines in its configuration.
+pub(crate) async fn own_daemon_with(config: &str) -> Buildkitd {
     let world = World::shared().await;
     let plain = |host: &str| format!("[registry.\"{host}\"]\nhttp = true\n");
-    Buildkitd::start(&format!("{}{}", plain(world.registry.host()), plain(world.gitea.host())))
+    Buildkitd::start(&format!("{}{}{config}", plain(world.registry.host()), plain(world.gitea.host())))
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod choice;
 mod explained;
 mod full;
 mod lost;
+mod native;
 mod reports;
 
 use argo_buildkit::engine::{Engine, Tenancy};
