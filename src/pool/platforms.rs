@@ -32,8 +32,14 @@ impl Pool {
     }
 
     /// The first of `platforms` that no member lists, and all that they list, native and emulated ones. `None` if there is no such platform,
-    /// or if that is not known, as for the only address.
-    pub fn unlisted(&self, platforms: &[String]) -> Option<(String, Vec<String>)> {
-        if self.inner.is_single { None } else { self.inner.roster().unlisted(platforms) }
+    /// or if that is not known. The only address is asked now, because nobody asked it before.
+    pub async fn unlisted(&self, platforms: &[String]) -> Option<(String, Vec<String>)> {
+        if self.inner.is_single {
+            let answers = self.ask_all(|daemon| async move { daemon.describe().await }).await.ok()?;
+            for (member, told) in answers {
+                self.inner.roster().answered(member.id, &told.ok()?);
+            }
+        }
+        self.inner.roster().unlisted(platforms)
     }
 }

@@ -31,9 +31,9 @@ pub(super) async fn named(
         error.message.extend(there(engine, inputs, &image).await);
     }
     let is_foreign = [&error.message, &error.log_tail].iter().any(|text| text.contains(FOREIGN_PROGRAM));
-    if is_foreign && let Some((platform, listed)) = engine.pool.unlisted(&wanted.platforms) {
+    if is_foreign && let Some((platform, listed)) = engine.pool.unlisted(&wanted.platforms).await {
         error.message.push_str(&format!(
-            "; no buildkitd is for {platform}, and none emulates it; they are for {}",
+            "\nno buildkitd is for {platform}, and none emulates it; the platforms that there are: {}",
             text::first(&listed, NAMED)
         ));
     }

@@ -25,15 +25,15 @@ impl Roster {
         Division { is_divided, unknown: unknown.map(|entry| entry.member.name.to_string()) }
     }
 
-    /// The first of `platforms` that no member lists, and all that they list. `None` if there is no such platform, or if a member has not
-    /// told its platforms yet.
+    /// The first of `platforms` that no member lists, and all that they list. `None` if there is no such platform, if a member has not told
+    /// its platforms yet, or if they have none.
     pub(in crate::pool) fn unlisted(&self, platforms: &[String]) -> Option<(String, Vec<String>)> {
         if lasting(&self.entries).any(is_unknown) {
             return None;
         }
         let unlisted = platforms.iter().find(|platform| !self.lists(slice::from_ref(*platform)))?;
         let all: BTreeSet<_> = lasting(&self.entries).flat_map(|entry| &entry.platforms).cloned().collect();
-        Some((unlisted.clone(), all.into_iter().collect()))
+        (!all.is_empty()).then(|| (unlisted.clone(), all.into_iter().collect()))
     }
 
     fn lists(&self, platform: &[String]) -> bool {

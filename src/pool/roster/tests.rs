@@ -135,6 +135,10 @@ fn platforms_that_no_one_member_has_are_divided() {
     assert_eq!(division(&roster, &both), (false, None));
     roster.drain(&[amd.id]);
     assert_eq!(division(&roster, &["linux/arm64", "linux/arm64/v8"]), (false, None));
+    // There is nothing to name.
+    let mut bare = Roster::new(1);
+    bare.add(new("b-0", MemberState::Up));
+    assert_eq!(bare.unlisted(&texts(&both)), None);
 }
 
 #[test]

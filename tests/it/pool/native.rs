@@ -229,3 +229,35 @@ async fn what_several_daemons_cannot_build_is_refused_or_explained() {
     assert!(message.contains("no buildkitd is for linux/riscv64"), "{message}");
     assert!(PLATFORMS.iter().all(|platform| message.contains(platform)), "{message}");
 }
+
+/// The other two are built meanwhile, on their own daemons.
+#[tokio::test]
+async fn the_platform_of_a_divided_build_that_no_daemon_has_is_named_with_those_that_there_are() {
+    let daemons = natives().await;
+    let dockerfile = "FROM scratch AS for-s390x\nCOPY main.txt /\nFROM for-s390x AS for-arm64\n\
+        FROM scratch AS for-riscv64\nCOPY --chmod=755 main.txt /main\nRUN [\"/main\"]\nFROM for-$TARGETARCH\n";
+    let shop = shop(&daemons, dockerfile).await;
+    let repository = repository(&shop);
+    let mut build = fields(&[format!("{}:1", repository.name)]);
+    build["platforms"] = json!([PLATFORMS[0], PLATFORMS[1], "linux/riscv64"]);
+    let node = shop.plugin.node(&template(shop.build(build))).await;
+    expect_phase(&node, "Failed");
+    let message = node["message"].as_str().unwrap();
+    assert!(message.starts_with("linux/riscv64: "), "{message}");
+    let (_, there) = message.split_once("the platforms that there are: ").unwrap();
+    assert!(PLATFORMS.iter().all(|platform| there.contains(platform)), "{message}");
+    assert!(repository.read("1").await.is_none(), "no tag was set");
+}
+
+#[tokio::test]
+async fn a_platform_that_no_daemon_has_is_built_if_none_of_its_programs_runs() {
+    let daemons = natives().await;
+    let shop = shop(&daemons, "FROM scratch\nCOPY main.txt /\n").await;
+    let repository = repository(&shop);
+    let mut build = fields(&[format!("{}:1", repository.name)]);
+    build["platforms"] = json!([PLATFORMS[0], PLATFORMS[1], "linux/riscv64"]);
+    shop.built(build).await;
+    assert_eq!(builds(&daemons, &repository.name).iter().sum::<usize>(), 3);
+    let index = manifest(&repository, "1").await;
+    assert_eq!(index["manifests"][2]["platform"]["architecture"], "riscv64");
+}
