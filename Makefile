@@ -28,7 +28,7 @@ test-peers: ## against both cosigns, which take long to build, crane and skopeo
 	$(TESTBED) && $(TESTBED) peers-apt registry-clients cosign-v2 cosign-v3
 	cargo test --locked --test it -- --ignored sign::peers:: pool::native::peers::
 
-bench: ## numbers against peers in the same run; ONLY=builds, agent, push, sweep, tags, write-back, writers or editor for a part
+bench: ## numbers against peers in the same run; ONLY=builds, agent, pool, push, sweep, tags, write-back, writers or editor for a part
 	$(TESTBED) apt
 	$(TESTBED) peers-apt registry-clients buildkit git-http yaml etcd kube argo
 	cargo bench --locked --bench peers -- $(ONLY)

@@ -1,8 +1,8 @@
 //! `make bench`: what a build costs beside `buildctl`, and what the sidecar and the shared agent cost at all.
 //!
 //! It asserts no number: it prints a table, with the bound beside each. docs/benchmarks.md says how to read it.
-//! Of its parts those run that are named as arguments, all without: `editor`, `builds`, `agent`, `push`, `sweep`, `tags`, and `write-back`, of which
-//! `writers` is a part itself.
+//! Of its parts those run that are named as arguments, all without: `editor`, `builds`, `agent`, `pool`, `push`, `sweep`, `tags`, and `write-back`, of
+//! which `writers` is a part itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod editor;
 mod flight;
 mod http;
 mod measured;
+mod pool;
 mod push;
 mod sidecar;
 #[expect(dead_code, unused_imports, reason = "the tests need more of the servers than the bench does")]
@@ -58,6 +59,9 @@ fn main() {
     }
     if wanted("write-back") || wanted("writers") {
         write_back::a_hundred_writers(&mut table);
+    }
+    if wanted("pool") {
+        pool::measure(&mut table);
     }
     if wanted("push") {
         push::compare(&mut table);

@@ -21,16 +21,17 @@ impl Table {
 
     /// A row of pairs, ours and a peer's: medians of both sides, and the median of the pairs' ratios.
     pub(crate) fn paired(&mut self, what: &str, unit: &str, pairs: &[(f64, f64)], bound: Option<f64>) {
-        let middle = |value: fn(&(f64, f64)) -> f64| median(&pairs.iter().map(value).collect::<Vec<_>>());
-        let [ours, peer] = [middle(|pair| pair.0), middle(|pair| pair.1)];
-        let ratio = middle(|(ours, peer)| ours / peer);
-        let digits = if ratio < 0.1 { 4 } else { 2 };
-        let [ours, peer] = [ours, peer].map(|value| format!("{value:.1} {unit}"));
-        let row = [what.to_owned(), ours, peer, format!("{ratio:.digits$}×")];
+        let (row, ratio) = of_pairs(what, unit, pairs);
         match bound {
             Some(bound) => self.push(row, format!("≤ {bound}×"), ratio <= bound),
             None => self.rows.push(with(row, String::new())),
         }
+    }
+
+    /// The same of rates, of which more is better: `bound` is the smallest wanted ratio.
+    pub(crate) fn at_least(&mut self, what: &str, unit: &str, pairs: &[(f64, f64)], bound: f64) {
+        let (row, ratio) = of_pairs(what, unit, pairs);
+        self.push(row, format!("≥ {bound}×"), ratio >= bound);
     }
 
     /// A row of its own: `bound` is the largest wanted value.
@@ -47,6 +48,16 @@ impl Table {
         let bound = if met { bound } else { format!("{bound}: missed") };
         self.rows.push(with(row, bound));
     }
+}
+
+/// The row of pairs without a bound, and the median of their ratios.
+fn of_pairs(what: &str, unit: &str, pairs: &[(f64, f64)]) -> ([String; 4], f64) {
+    let middle = |value: fn(&(f64, f64)) -> f64| median(&pairs.iter().map(value).collect::<Vec<_>>());
+    let [ours, peer] = [middle(|pair| pair.0), middle(|pair| pair.1)];
+    let ratio = middle(|(ours, peer)| ours / peer);
+    let digits = if ratio < 0.1 { 4 } else { 2 };
+    let [ours, peer] = [ours, peer].map(|value| format!("{value:.1} {unit}"));
+    ([what.to_owned(), ours, peer, format!("{ratio:.digits$}×")], ratio)
 }
 
 fn with([a, b, c, d]: [String; 4], e: String) -> [String; 5] {
