@@ -32,7 +32,7 @@ tekton_objects() {
   local file
   for file in "$share"/tekton/{100-namespace/*,200-*,201-*,300-crds/*,config-*,500-*,controller,webhook}; do
     [[ -f $file ]] || file+=.yaml
-    echo ---
+    printf '\n---\n' # Some files do not end with a newline.
     sed -E -e "s,ko://github.com/tektoncd/pipeline/cmd/([a-z]+),$REGISTRY/tekton-\1:test,g" \
       -e "s,cgr.dev/chainguard/busybox@sha256:[0-9a-f]+,$REGISTRY/busybox:1," "$file"
   done
@@ -42,14 +42,19 @@ triggers_objects() {
   local file
   for file in "$share"/triggers/{200-*,201-*,300-*,500-*,clusterrole-*,config-*,controller-service,controller,webhook-service,webhook,interceptors/*}; do
     [[ -f $file ]] || file+=.yaml
-    echo ---
+    printf '\n---\n' # Some files do not end with a newline.
     sed -E "s,ko://github.com/tektoncd/triggers/cmd/([a-z]+),$REGISTRY/triggers-\1:test,g" "$file"
   done
 }
 
+# Each is applied until all of it is taken: its own webhook and definitions, which the same files bring, answer for some of its objects.
 tekton_up() {
-  inside kubectl apply --server-side -f <(tekton_objects) >/dev/null
-  inside kubectl apply --server-side -f <(triggers_objects) >/dev/null
+  await 120 tekton applied tekton_objects
+  await 120 triggers applied triggers_objects
+}
+
+applied() { # OBJECTS
+  inside kubectl apply --server-side -f <("$1")
 }
 
 tekton_ready() {
