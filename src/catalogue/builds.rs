@@ -151,7 +151,9 @@ fn pull_request(
         .iter()
         .filter(|(name, _)| known.contains_key(*name) && !NOT_OF_PULL_REQUESTS.contains(&name.as_str()));
     let mut parameters: BTreeMap<_, _> = taken.map(|(name, set)| (name.clone(), set.value.clone())).collect();
-    if known.contains_key("cache-export") {
+    // With `branch`, a build of `refs/pull/…` exports nothing, and reads the default branch's cache: without `cache.to` it would not.
+    let is_by_branch = parameters.get("cache-when").is_some_and(|when| when == "branch");
+    if known.contains_key("cache-export") && !is_by_branch {
         parameters.insert("cache-export".to_owned(), "false".to_owned());
     }
     let selects = SELECTS.iter().all(|name| known.contains_key(*name));

@@ -1,6 +1,7 @@
 //! The fields of a catalogue. The parser refuses what is not in these tables, and the room `schema` prints them.
 
 use super::text::TextForm;
+use crate::step::build::WHEN_NAMES;
 
 /// The fields of a map, in the order of docs/catalogue.md.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ const CACHE: &CatalogueTable = &CatalogueTable {
         optional("registry", MaybeText(TextForm::Registry)),
         optional("name", MaybeText(TextForm::Path)),
         optional("insecure", Bool),
+        optional("when", Names(WHEN_NAMES)),
     ],
 };
 

@@ -24,6 +24,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
     ("cache", "registry", "cache-registry"),
     ("cache", "name", "cache-name"),
     ("cache", "insecure", "cache-insecure"),
+    ("cache", "when", "cache-when"),
     ("targets", "", "targets"),
     ("gitops", "repo", "gitops-repo"),
     ("gitops", "branch", "gitops-branch"),

@@ -120,8 +120,10 @@ fn body(fields: &Fields, service: &Service) -> Value {
     let value = |key: &str| fields.value(key).cloned().unwrap_or(Value::Null);
     let cache = &value("cache");
     let cache = cache["registry"].as_str().filter(|registry| !registry.is_empty()).map(|registry| {
-        let name = cache["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("sample");
-        json!({"from": [format!("{registry}/{name}")]})
+        let name = cache["name"].as_str().filter(|name| !name.is_empty());
+        let image = format!("{registry}/{}", name.unwrap_or_else(|| cache_name(&service.image)));
+        let to = (cache["when"] == "branch").then(|| json!({"ref": image, "when": "branch"}));
+        json!({"from": [image], "to": to})
     });
     let build = json!({
         "context": {"repo": value("repo"), "subdir": value("subdir"), "secret": service.git_secret},
@@ -143,4 +145,10 @@ fn body(fields: &Fields, service: &Service) -> Value {
         "targets": [{"file": "sample.yaml", "helm": {"image.tag": "sample"}}],
     });
     json!({"steps": [{"build": build}, {"update-manifest": update}]})
+}
+
+/// How the templates name the cache of an image: by its repository.
+fn cache_name(image: &str) -> &str {
+    let host = image.split_once('/').filter(|(host, _)| host.contains(['.', ':']));
+    host.map_or(image, |(_, repository)| repository)
 }

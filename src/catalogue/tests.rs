@@ -42,7 +42,7 @@ fn whole() -> Value {
         "insecure": true,
         "platforms": ["linux/amd64", "linux/arm64"],
         "build-args": {"A": "1", "B": ""},
-        "cache": {"registry": "cache.example.com:5000/cache", "name": "api", "insecure": false},
+        "cache": {"registry": "cache.example.com:5000/cache", "name": "api", "insecure": false, "when": "branch"},
         "targets": [{"file": "values.yaml", "helm": {"image.digest": "$(build.digest)"}}],
         "gitops": {"repo": "https://git.example.com/ops/gitops.git", "branch": "main", "secret": "git"},
         "git-secret": "git",

@@ -19,6 +19,7 @@ mod table;
 
 pub use annotations::{Annotations, Level};
 pub use attest::{Attest, Provenance};
+pub(crate) use cache::WHEN_NAMES;
 pub use cache::{Cache, CacheExport, CacheMode, CacheWhen};
 pub use context::{GitContext, NamedContext};
 pub(crate) use mounted::SSH_PRIVATE_KEY;

@@ -22,6 +22,7 @@ fn the_fields_of_a_service_become_parameters_of_its_template() {
         ("cache-insecure", "false"),
         ("cache-name", "api"),
         ("cache-registry", "cache.example.com:5000/cache"),
+        ("cache-when", "branch"),
         ("dockerfile", "build/Dockerfile"),
         ("git-secret", "git"),
         ("gitops-branch", "main"),
@@ -42,6 +43,18 @@ fn the_fields_of_a_service_become_parameters_of_its_template() {
     assert_eq!(pull_request.template, "build-push");
     let deploys = |name: &&str| name.starts_with("gitops") || ["targets", "message"].contains(name);
     assert!(!pull_request.parameters.keys().any(|name| deploys(&name.as_str())), "{pull_request:?}");
+}
+
+#[test]
+fn a_pull_request_exports_no_cache_and_reads_that_of_the_default_branch() {
+    for (when, export) in [("changed", Some("false")), ("always", Some("false")), ("branch", None)] {
+        let service = small(&json!({"pull-requests": true, "cache": {"when": when}}));
+        let service = catalogue(&service).services.remove(0);
+        assert!(!service.build.parameters.contains_key("cache-export"), "{when}");
+        let pull_request = service.pull_request.unwrap().parameters;
+        assert_eq!(pull_request.get("cache-export").map(String::as_str), export, "{when}");
+        assert_eq!(pull_request["cache-when"], when);
+    }
 }
 
 #[test]

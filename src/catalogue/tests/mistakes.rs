@@ -64,6 +64,15 @@ fn each_field_says_what_is_wrong_with_it() {
             "services[0].cache.registy: unknown field (did you mean `registry`?)",
         ),
         (json!({"cache": {"registry": "x/y:1/"}}), "is not an image name"),
+        (
+            json!({"cache": {"when": "branches"}}),
+            "services[0].cache.when: `branches` is not known (did you mean `branch`?)",
+        ),
+        (
+            json!({"cache": {"registry": "registry.example.com", "when": "branch"}}),
+            "services[0].cache: `to` is `registry.example.com/shop/api`, the repository of one of `tags`",
+        ),
+        (json!({"parameters": {"cache-when": "branch"}}), "write `when` in the field `cache`"),
         (json!({"git-secret": "a b"}), "is not the name of an object"),
         (json!({"template": "build-psuh"}), "there is no template `build-psuh` (did you mean `build-push`?)"),
         (json!({"template": "update-manifest"}), "there is no template `update-manifest`"),

@@ -84,7 +84,8 @@ const MODE_NAMES: &[&str] = &form::names::<_, { MODES.len() }>(MODES);
 const WHENS: &[(&str, CacheWhen)] =
     &[("changed", CacheWhen::Changed), ("always", CacheWhen::Always), ("branch", CacheWhen::Branch)];
 
-const WHEN_NAMES: &[&str] = &form::names::<_, { WHENS.len() }>(WHENS);
+/// The names of [`CacheWhen`].
+pub(crate) const WHEN_NAMES: &[&str] = &form::names::<_, { WHENS.len() }>(WHENS);
 
 impl Cache {
     pub(super) fn read(node: Node<'_>) -> Result<Self, InvalidStep> {

@@ -71,7 +71,8 @@ async fn the_parameters_of_a_helm_service_fit() {
               "to": {
                 "insecure": "true",
                 "mode": "max",
-                "ref": "cache-registry.buildkit-cache.svc:5000/cache/orders"
+                "ref": "cache-registry.buildkit-cache.svc:5000/cache/orders",
+                "when": "changed"
               }
             },
             "context": {
@@ -168,7 +169,8 @@ async fn the_parameters_of_an_n8n_job_fit() {
               "to": {
                 "insecure": "true",
                 "mode": "max",
-                "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog"
+                "ref": "cache-registry.buildkit-cache.svc:5000/cache/blog",
+                "when": "changed"
               }
             },
             "context": {
@@ -237,6 +239,26 @@ async fn a_push_is_compared_and_a_cache_is_not_kept_if_asked() {
         let cache = &body["steps"][2]["build"]["cache"];
         assert_eq!(cache["to"]["ref"], "", "{template}");
         assert!(cache["from"].as_str().unwrap().contains("cache/shop/api"), "{template}");
+    }
+}
+
+#[tokio::test]
+async fn each_branch_has_a_cache_of_its_own_if_asked() {
+    let parameters = [
+        ("repo", "https://gitea.example.com/shop/api.git"),
+        ("image", "gitea.example.com/shop/api"),
+        ("git-ref", "refs/heads/dev"),
+        ("revision", COMMIT),
+        ("cache-when", "branch"),
+    ];
+    for template in ["build-push", "ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"] {
+        let cache = body(template, &parameters).await["steps"][2]["build"]["cache"].take();
+        assert_eq!((&cache["to"]["when"], &cache["git-ref"]), (&json!("branch"), &json!("refs/heads/dev")));
+        // With a tag, all branches would share it.
+        let name = "cache-registry.buildkit-cache.svc:5000/cache/shop/api";
+        assert_eq!(cache["to"]["ref"], name, "{template}");
+        let from: Value = serde_json::from_str(cache["from"].as_str().unwrap()).unwrap();
+        assert_eq!(from[0]["ref"], name, "{template}");
     }
 }
 
@@ -314,7 +336,8 @@ async fn every_parameter_arrives_where_it_belongs() {
               "to": {
                 "insecure": "true",
                 "mode": "max",
-                "ref": ""
+                "ref": "",
+                "when": "changed"
               }
             },
             "context": {
