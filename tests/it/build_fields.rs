@@ -10,6 +10,7 @@ mod git_context;
 mod image;
 mod like_buildx;
 mod lost_caches;
+mod old_caches;
 mod options;
 mod output;
 mod platforms;

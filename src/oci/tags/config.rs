@@ -44,6 +44,21 @@ struct Wire {
     architecture: Option<String>,
     variant: Option<String>,
     config: Option<ContainerWire>,
+    /// In the config of a build cache: its steps.
+    records: Option<Vec<StepWire>>,
+}
+
+/// A step of a build cache (buildkit `cache/remotecache/v1/types/spec.go`).
+#[derive(Deserialize)]
+struct StepWire {
+    layers: Option<Vec<ResultWire>>,
+    chains: Option<Vec<ResultWire>>,
+}
+
+#[derive(Deserialize)]
+struct ResultWire {
+    #[serde(rename = "createdAt")]
+    created: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,15 +68,26 @@ struct ContainerWire {
 }
 
 impl ImageConfig {
-    /// Reads a config. What is no image's config has nothing of it.
+    /// Reads a config, of an image or of a build cache. What is neither has nothing of it.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let Ok(config) = http::json::<Wire>(bytes) else { return Self::default() };
+        let created = match config.created {
+            Some(time) => Created::parse(&time),
+            None => youngest(&config.records.unwrap_or_default()),
+        };
         Self {
-            created: config.created.as_deref().and_then(Created::parse),
+            created,
             platform: PlatformWire::new(config.os, config.architecture, config.variant).name(),
             labels: config.config.and_then(|config| config.labels).unwrap_or_default().0,
         }
     }
+}
+
+/// When the youngest step of a build cache ran; `None` if one of them does not say when.
+fn youngest(steps: &[StepWire]) -> Option<Created> {
+    let results = steps.iter().flat_map(|step| step.layers.iter().chain(&step.chains).flatten());
+    let times: Option<Vec<_>> = results.map(|result| Created::parse(result.created.as_deref()?)).collect();
+    times?.into_iter().max()
 }
 
 #[cfg(test)]
@@ -93,5 +119,29 @@ mod tests {
         }
         let odd = read(r#"{"os": "li\u001bnux", "architecture": "amd64"}"#);
         assert_eq!(odd.platform, None);
+    }
+
+    #[test]
+    fn a_build_cache_is_as_old_as_its_youngest_step() {
+        let read =
+            |records: &str| ImageConfig::read(format!(r#"{{"records": {records}}}"#).as_bytes()).created;
+        let layer = |time: &str| {
+            format!(r#"{{"digest": "sha256:a", "layers": [{{"layer": 0, "createdAt": "{time}"}}]}}"#)
+        };
+        let chain = |time: &str| format!(r#"{{"chains": [{{"layers": [0, 1], "createdAt": "{time}"}}]}}"#);
+        let (old, young) = ("2026-11-02T10:00:00.5Z", "2026-11-03T09:00:00.5+01:00");
+        for records in [
+            format!("[{}, {}, {{}}]", layer(old), chain(young)),
+            format!("[{}, {}]", layer(young), layer(old)),
+        ] {
+            assert_eq!(read(&records), Created::parse("2026-11-03T08:00:00.5Z"), "{records}");
+        }
+        // What does not say when it was made may be the youngest.
+        for odd in ["yesterday", ""] {
+            assert_eq!(read(&format!("[{}, {}]", layer(old), chain(odd))), None, "{odd}");
+        }
+        for odd in ["[]", "[{}]", "null", "{}", r#"[{"layers": [{}]}]"#] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
     }
 }

@@ -8,6 +8,9 @@ use super::config::Created;
 use super::platform::PlatformWire;
 use crate::http;
 
+/// The config of a build cache (buildkit `cache/remotecache/v1/types/spec.go`).
+const CACHE_CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
+
 /// A manifest, as much of it as questions about tags need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageManifest {
@@ -19,7 +22,7 @@ pub struct ImageManifest {
     pub others: Vec<String>,
     /// The digest of the manifest that this one is about, such as a signed image.
     pub subject: Option<String>,
-    /// The digest of the config.
+    /// The digest of the config, of an image or of a build cache.
     pub(super) config: Option<String>,
     /// Digest and size of the config and the layers.
     pub(super) blobs: Vec<(String, u64)>,
@@ -93,6 +96,9 @@ impl ImageManifest {
     /// Reads what a valid manifest names.
     pub(super) fn of(raw: &RawManifest) -> Result<Self, String> {
         let wire: Wire = http::json(&raw.bytes)?;
+        // Of a build cache, an index may name the config (buildkit `cache/remotecache/export.go`, `image-manifest=false`).
+        let of_cache = wire.manifests.iter().flatten().find(|entry| entry.is_cache_config());
+        let config = of_cache.map(|entry| entry.digest.clone());
         let (children, others): (Vec<_>, Vec<_>) =
             wire.manifests.into_iter().flatten().partition(EntryWire::is_manifest);
         Ok(Self {
@@ -101,7 +107,7 @@ impl ImageManifest {
             others: others.into_iter().map(|entry| entry.digest).collect(),
             // Of the digests in a manifest, only this one was not checked.
             subject: raw.subject.clone().filter(|subject| is_digest(subject)),
-            config: wire.config.map(|config| config.digest),
+            config: wire.config.map(|config| config.digest).or(config),
             blobs: raw.blobs.iter().map(|blob| (blob.digest.clone(), blob.size)).collect(),
             annotated: wire.annotations.and_then(|all| Created::parse(&all.created?)),
         })
@@ -109,6 +115,10 @@ impl ImageManifest {
 }
 
 impl EntryWire {
+    fn is_cache_config(&self) -> bool {
+        self.media_type.as_deref() == Some(CACHE_CONFIG)
+    }
+
     fn is_manifest(&self) -> bool {
         self.media_type.as_deref().is_none_or(|kind| kind.is_empty() || is_manifest_type(kind))
     }

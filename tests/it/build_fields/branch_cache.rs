@@ -10,12 +10,12 @@ use crate::support::plugin::output;
 use crate::support::shop::Shop;
 
 /// The random number shows whether the `RUN` ran again.
-fn dockerfile() -> String {
+pub(super) fn dockerfile() -> String {
     format!("FROM BASE\nRUN : {} && cat /proc/sys/kernel/random/uuid >/one\n", unique("branch-cache"))
 }
 
 /// The tags of the open registry's repository `cache` (`host/repository`), in order.
-async fn tags(cache: &str) -> Vec<String> {
+pub(super) async fn tags(cache: &str) -> Vec<String> {
     let (host, repository) = cache.split_once('/').unwrap();
     let url = format!("http://{host}/v2/{repository}/tags/list");
     let answer: Value = client().get(url).send().await.unwrap().json().await.unwrap();
@@ -40,7 +40,7 @@ fn open_pull_request(shop: &Shop, commit: &str) -> &'static str {
 }
 
 /// Builds `revision` with the fields `cache`.
-async fn built(shop: &Shop, revision: &str, cache: Value) -> Value {
+pub(super) async fn built(shop: &Shop, revision: &str, cache: Value) -> Value {
     let context = json!({"repo": shop.service.url(), "revision": revision, "secret": {"name": "git"}});
     shop.built(json!({"context": context, "cache": cache})).await
 }

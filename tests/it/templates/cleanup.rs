@@ -9,6 +9,7 @@ use crate::support::net::unique;
 use crate::support::shared::shared_registry;
 
 const CRON: &str = include_str!("../../../examples/registry-cleanup.yaml");
+const CACHES: &str = include_str!("../../../examples/cache-cleanup.yaml");
 
 #[tokio::test]
 async fn old_tags_are_named_and_then_deleted() {
@@ -30,6 +31,21 @@ async fn old_tags_are_named_and_then_deleted() {
     assert_eq!(argo.nodes(&workflow).await["clean"].outputs["deleted"], r#"["1.1.0","1.2.0"]"#);
     assert_eq!(repository.read("1.1.0").await, None);
     repository.checked("1.3.0").await;
+}
+
+/// The rules for caches run in `build_fields::old_caches`.
+#[test]
+fn the_cron_workflow_for_caches_fits_the_template() {
+    let template = std::fs::read_to_string(directory().join("registry-cleanup.yaml")).unwrap();
+    let (cron, template): (Value, Value) =
+        (serde_saphyr::from_str(CACHES).unwrap(), serde_saphyr::from_str(&template).unwrap());
+    let spec = &cron["spec"]["workflowSpec"];
+    assert_eq!(spec["workflowTemplateRef"]["name"], template["metadata"]["name"]);
+    let known = template["spec"]["arguments"]["parameters"].as_array().unwrap();
+    for parameter in spec["arguments"]["parameters"].as_array().unwrap() {
+        assert!(known.iter().any(|known| known["name"] == parameter["name"]), "{parameter}");
+        assert!(parameter["name"] != "dry-run" || parameter["value"] == "true");
+    }
 }
 
 /// The parameters of the CronWorkflow are those of the template, and it deletes nothing.
