@@ -30,6 +30,7 @@ pub(crate) type Now<'a> = &'a (dyn Fn(String) + Send + Sync);
 pub(super) async fn run(engine: &Engine, tags: &Tags, cx: &Cx) -> Result<Success, StepError> {
     cx.now(format!("reading {}", tags.image.image));
     let auth = engine.registry_auth(cx, tags.registry_secret.as_ref()).await?;
+    let auth = auth.with_cache(engine.tenancy.cleanup_rights(&cx.workflow.namespace, tags));
     if let Some(retention) = &tags.delete {
         return retain::run(engine, tags, retention, &auth, cx).await;
     }

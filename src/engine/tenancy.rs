@@ -104,6 +104,15 @@ impl Tenancy {
         self.issuer.as_ref().map(|issuer| issuer.rights(namespace, from.chain(read), written))
     }
 
+    /// The rights of a `tags` of `namespace` at the cache registry, if it cleans up; `None` if we do not sign the registry's tokens. A
+    /// `tags` that only asks has none: a policy lets it read what `images` names, which may be every image, but no other
+    /// namespace's caches.
+    pub(super) fn cleanup_rights(&self, namespace: &str, tags: &step::Tags) -> Option<CacheRights> {
+        let retention = tags.delete.as_ref()?;
+        let issuer = self.issuer.as_ref()?;
+        Some(issuer.cleanup_rights(namespace, &tags.image.image, !retention.dry_run))
+    }
+
     /// The images that a build of `namespace` may read; `None` allows any image.
     pub(super) fn images(&self, namespace: &str) -> Option<Vec<String>> {
         match &self.mode {

@@ -90,6 +90,12 @@ impl TokenIssuer {
         CacheRights::new(self.clone(), namespace, from, to)
     }
 
+    /// The rights at this registry of a step of `namespace` that reads the caches in the repository of `image`, and with `deletes`
+    /// deletes some.
+    pub fn cleanup_rights(self: &Arc<Self>, namespace: &str, image: &ImageRef, deletes: bool) -> CacheRights {
+        CacheRights::of_cleanup(self.clone(), namespace, image, deletes)
+    }
+
     /// Signs a token for `access`.
     fn token(&self, subject: &str, access: Vec<Grant>) -> Result<Token, OciError> {
         let now = jiff::Timestamp::now().as_second();

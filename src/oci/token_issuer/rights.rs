@@ -28,8 +28,27 @@ impl CacheRights {
         to: Option<&'a ImageRef>,
     ) -> Self {
         let rights = from.into_iter().map(|image| (image, Right::Pull));
-        let rights = rights.chain(to.map(|image| (image, Right::PullAndPush)));
+        Self::of(issuer, namespace, rights.chain(to.map(|image| (image, Right::PullAndPush))))
+    }
+
+    /// The rights of a step that looks for old caches in the repository of `image`, and may delete them.
+    pub(super) fn of_cleanup(
+        issuer: Arc<TokenIssuer>,
+        namespace: &str,
+        image: &ImageRef,
+        deletes: bool,
+    ) -> Self {
+        let right = if deletes { Right::PullAndDelete } else { Right::Pull };
+        Self::of(issuer, namespace, [(image, right)])
+    }
+
+    fn of<'a>(
+        issuer: Arc<TokenIssuer>,
+        namespace: &str,
+        rights: impl IntoIterator<Item = (&'a ImageRef, Right)>,
+    ) -> Self {
         let mut repositories = BTreeMap::new();
+        let rights = rights.into_iter();
         for (image, right) in rights.filter(|(image, _)| normalise(image.registry()) == issuer.registry) {
             let known = repositories.entry(image.repository().to_owned()).or_insert(right);
             *known = right.max(*known);

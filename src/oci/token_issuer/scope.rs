@@ -9,6 +9,7 @@ use serde::Serialize;
 pub(super) enum Right {
     Pull,
     PullAndPush,
+    PullAndDelete,
 }
 
 impl Right {
@@ -16,6 +17,7 @@ impl Right {
         match self {
             Self::Pull => &["pull"],
             Self::PullAndPush => &["pull", "push"],
+            Self::PullAndDelete => &["pull", "delete"],
         }
     }
 }

@@ -93,6 +93,27 @@ fn a_token_is_for_what_was_asked_as_far_as_the_step_may() {
 }
 
 #[test]
+fn a_cleanup_reads_and_deletes_in_one_repository() {
+    let room = tempfile::tempdir().unwrap();
+    let point = pair(room.path(), "a");
+    let issuer = Arc::new(TokenIssuer::new(options(room.path(), "a.key", "a.crt")).unwrap());
+    let own = images(&["cache.svc:5000/cache/own"]);
+    for (deletes, actions) in [(false, json!(["pull"])), (true, json!(["pull", "delete"]))] {
+        let rights = issuer.cleanup_rights("builds", &own[0], deletes);
+        let token = |name: &str| rights.token(&[format!("repository:{name}:pull,push,delete")]);
+        let claims = verified(token("cache/own").unwrap().value.expose_secret(), &point).1;
+        assert_eq!(
+            claims["access"],
+            json!([{"type": "repository", "name": "cache/own", "actions": actions}])
+        );
+        assert!(token("cache/theirs").is_err());
+    }
+    let foreign = images(&["r.io/cache/own"]);
+    let rights = issuer.cleanup_rights("builds", &foreign[0], true);
+    assert!(rights.token(&["repository:cache/own:pull".to_owned()]).is_err());
+}
+
+#[test]
 fn a_token_says_who_whose_and_for_how_long() {
     let room = tempfile::tempdir().unwrap();
     let point = pair(room.path(), "a");

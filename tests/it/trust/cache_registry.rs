@@ -6,8 +6,13 @@
 mod evil;
 mod site;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use crate::support::engine::run_behind;
 use crate::support::net::{client, unique};
 use evil::Evil;
 use site::{Site, bearer, put_index};
@@ -126,6 +131,43 @@ async fn a_build_that_is_of_no_branch_gets_no_right_to_write() {
     assert!(!access.is_empty() && access.iter().all(|access| !access.contains("push")), "{access:?}");
 }
 
+/// The actions of the tokens that came to the registry since `before` requests, each with its repository.
+fn rights(site: &Site, before: usize) -> BTreeSet<String> {
+    let requests = site.proxy.requests().split_off(before);
+    let tokens = requests.iter().filter(|request| request.authorization.starts_with("Bearer "));
+    let access = tokens.map(|request| bearer(&request.authorization)["access"][0].take());
+    access.map(|access| format!("{} {}", access["name"], access["actions"])).collect()
+}
+
+#[tokio::test]
+async fn a_cleanup_may_delete_in_the_repository_that_it_names() {
+    let site = Site::start().await;
+    let engine = site.engine("5m", None);
+    let cache = site.cache("shop");
+    let build = site.build("shop", &dockerfile(), json!({"to": format!("{cache}:old")}));
+    site.run(&engine, "shop", &build).await.unwrap();
+    let clean = async |dry_run: bool| {
+        let delete = json!({"keep": 0, "allow-empty": true, "dry-run": dry_run});
+        let before = site.proxy.requests().len();
+        let done = site.run(&engine, "shop", &json!({"tags": {"image": cache, "delete": delete}})).await;
+        let outputs = done.unwrap().outputs;
+        assert_eq!(outputs["planned"], r#"["old"]"#, "{}", outputs["plan"]);
+        (outputs["deleted"].clone(), rights(&site, before))
+    };
+    let pulls = r#""cache/shop" ["pull"]"#.to_owned();
+    assert_eq!(clean(true).await, ("[]".to_owned(), [pulls.clone()].into()));
+    let deletes = r#""cache/shop" ["pull","delete"]"#.to_owned();
+    assert_eq!(clean(false).await, (r#"["old"]"#.to_owned(), [pulls, deletes].into()));
+
+    // With `images: ["**"]`, a policy lets a step that only asks name every repository.
+    let before = site.proxy.requests().len();
+    let asks = json!({"tags": {"image": cache}});
+    let asked = run_behind(&engine, "attacker", &asks, Arc::default(), Duration::from_secs(1)).await;
+    asked.unwrap_err();
+    assert_eq!(rights(&site, before), BTreeSet::new());
+    assert!(site.proxy.requests().len() > before);
+}
+
 #[tokio::test]
 async fn a_policy_keeps_a_step_from_naming_another_s_cache() {
     let site = Site::start().await;
@@ -182,7 +224,7 @@ async fn a_build_that_outlives_a_token_gets_the_next() {
     );
     let second = site.build("slow", &longer, caches);
     assert_eq!(site.run(&engine, "slow", &second).await.unwrap().outputs["cache"], "exported");
-    let tokens: std::collections::BTreeSet<String> = site
+    let tokens: BTreeSet<String> = site
         .proxy
         .requests()
         .iter()
