@@ -42,7 +42,12 @@ impl Workflow {
 
     /// A workflow of one build, with more of its `spec`.
     pub(crate) fn of_build(namespace: &str, build: Value, more: Value) -> Self {
-        let template = json!({"name": "build", "plugin": {"buildkit": {"build": build}}});
+        Self::of_step(namespace, &json!({"build": build}), &more)
+    }
+
+    /// A workflow of one step, with more of its `spec`.
+    pub(crate) fn of_step(namespace: &str, step: &Value, more: &Value) -> Self {
+        let template = json!({"name": "build", "plugin": {"buildkit": step}});
         let mut spec = json!({
             "entrypoint": "build", "serviceAccountName": "buildkit-workflow", "templates": [template],
         });

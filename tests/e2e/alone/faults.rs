@@ -1,27 +1,23 @@
 //! The agent's pod, buildkitd's pod or the controller is killed during a build.
 
-use crate::cluster::{NODE, PATIENCE, attempt, eventually, kubectl, list};
+use crate::cluster::{PATIENCE, attempt, eventually, kubectl, list};
+use crate::gate::Gate;
 use crate::mode::{AGENT, Mode, leader, mode};
 use crate::shop::Shop;
-use crate::support::net::free_port;
 use crate::support::process::Process;
 use crate::workflow::{BUILDS, Workflow};
 
 /// A build whose last step ends when the test allows it.
 struct Gated {
     shop: Shop,
-    port: u16,
-    room: tempfile::TempDir,
+    gate: Gate,
 }
 
 impl Gated {
     async fn open() -> Self {
-        let port = free_port();
-        let dockerfile = format!(
-            "FROM BASE\nRUN cat /proc/sys/kernel/random/uuid > /once\n\
-             RUN until wget -q -O /dev/null http://{NODE}:{port}/; do sleep 0.2; done\n"
-        );
-        Self { shop: Shop::open(&dockerfile).await, port, room: tempfile::tempdir().unwrap() }
+        let gate = Gate::new();
+        let dockerfile = format!("FROM BASE\nRUN cat /proc/sys/kernel/random/uuid > /once\n{}", gate.step());
+        Self { shop: Shop::open(&dockerfile).await, gate }
     }
 
     /// Submits it, and waits until its last step runs.
@@ -33,11 +29,7 @@ impl Gated {
 
     /// Lets the last step end.
     fn release(&self) -> Process {
-        std::fs::write(self.room.path().join("index.html"), "open").unwrap();
-        let mut command = std::process::Command::new("busybox");
-        let address = format!("{NODE}:{}", self.port);
-        command.args(["httpd", "-f", "-p", &address, "-h"]).arg(self.room.path());
-        Process::spawn("httpd", command, &self.room.path().join("log"))
+        self.gate.open()
     }
 
     /// Checks that the workflow's image is in the registry and, with one commit, in the manifest.
