@@ -1,5 +1,15 @@
 //! Argo CD, through its Kubernetes objects: its own API is not needed here.
 
+mod applications;
+mod judgement;
+mod standing;
+mod state;
+mod watch;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use backon::Retryable;
@@ -11,9 +21,22 @@ use crate::kube::{ApiRequest, Cluster, KubeError, argo};
 use crate::outcome::Fault;
 use crate::time_limits::pauses;
 
+pub use applications::{Applications, Patched};
+pub use judgement::is_image;
+pub use standing::{Lineage, Lineages, Standing, Waiting, Wanted};
+pub use state::{
+    ApplicationState, AppliedImage, Condition, Health, ManagedWorkload, OperationPhase, OperationState,
+    SyncStatus,
+};
+pub use watch::ApplicationWatch;
+pub(crate) use words::short;
+
 /// The annotation that makes Argo CD compare the Application with Git at once; Argo CD then removes it. `normal`
 /// works as well as `hard` for a new commit, and keeps the manifest cache.
 const REFRESH: (&str, &str) = ("argocd.argoproj.io/refresh", "normal");
+
+/// The namespace of an Application whose namespace is not written.
+pub(crate) const DEFAULT_NAMESPACE: &str = "argocd";
 
 /// The name of an Application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +56,11 @@ impl fmt::Display for Application {
 /// Argo CD on the cluster from the environment.
 pub struct ArgoCd(Cluster);
 
-/// Why an Application could not be refreshed.
+/// Why an Application could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ArgoCdError {
     /// The Application does not exist, or Argo CD is not installed.
-    #[error("there is no {0}; create it there, or correct `refresh`")]
+    #[error("there is no {0}; create it there, or correct its name in the step")]
     NotFound(Application),
     /// The request to the API server failed.
     #[error(transparent)]
@@ -45,9 +68,17 @@ pub enum ArgoCdError {
 }
 
 impl ArgoCdError {
+    /// Says who must act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NotFound(_) => Fault::User,
+            Self::Kube(error) => error.fault(),
+        }
+    }
+
     /// Whether another try may help.
     fn is_transient(&self) -> bool {
-        matches!(self, Self::Kube(error) if error.fault() == Fault::Transient)
+        self.fault() == Fault::Transient
     }
 }
 
@@ -55,6 +86,12 @@ impl ArgoCd {
     /// Makes a client, which connects at the first request.
     pub fn new(cluster: Cluster) -> Self {
         Self(cluster)
+    }
+
+    /// The Applications of `namespace`, with the rights of the workflows' namespace `tenant`.
+    pub async fn applications(&self, tenant: &str, namespace: &str) -> Result<Applications, KubeError> {
+        let objects = self.0.tenant_objects(tenant, argo("Application"), namespace).await?;
+        Ok(Applications::new(objects, namespace))
     }
 
     /// Makes Argo CD look for new commits now, instead of minutes later. Uses the rights of `namespace`, which

@@ -23,6 +23,7 @@ mod sign;
 mod steps;
 mod submission;
 mod supersede;
+mod sync;
 pub(crate) mod tags;
 mod tenancy;
 mod update_manifest;

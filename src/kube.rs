@@ -8,6 +8,7 @@ mod connect;
 mod error;
 mod follow;
 mod lease;
+mod object_watch;
 mod objects;
 mod packed;
 mod report;
@@ -15,6 +16,7 @@ mod secrets;
 mod submit;
 mod task_set;
 mod task_sets;
+mod tenant_objects;
 mod timed;
 mod watch_backoff;
 mod workflows;
@@ -31,6 +33,7 @@ pub(crate) use error::ApiRequest;
 pub use error::KubeError;
 pub use follow::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
 pub use lease::{LeaderElection, LeaderElectionConfig, Leadership};
+pub use object_watch::ObjectWatch;
 pub use objects::{By, ReadError};
 pub(crate) use packed::nodes as packed_nodes;
 #[cfg(test)]
@@ -42,6 +45,7 @@ pub use submit::{
 };
 pub use task_set::TaskSetId;
 pub use task_sets::{Part, Scope, TaskSetEvent, TaskSetState, TaskSetsOptions};
+pub use tenant_objects::{Merged, TenantObjects};
 use timed::GivenUp;
 pub use timed::KubeTimeLimits;
 pub(crate) use timed::reason;
@@ -59,6 +63,11 @@ pub(crate) fn argo(kind: &str) -> ApiResource {
         "EventBus" => ApiResource::from_gvk_with_plural(&kind, "eventbus"),
         _ => ApiResource::from_gvk(&kind),
     }
+}
+
+/// A resource of another API group, which is empty for the core.
+pub(crate) fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
 /// The cluster from the environment. Clones share one connection.

@@ -111,6 +111,7 @@ pub struct Metrics {
     push_attempts: Counter,
     manifests: Family<ResultLabels, Counter>,
     refreshes: Family<ResultLabels, Counter>,
+    syncs: Family<ResultLabels, Counter>,
     polled: Family<ResultLabels, Counter>,
     copied_bytes: Counter,
     spared_blobs: Family<ResultLabels, Counter>,
@@ -185,6 +186,12 @@ impl Metrics {
                 "Refreshes of Argo CD Applications after a commit, by result",
                 Family::default(),
             ),
+            syncs: add(
+                &mut registry,
+                "syncs",
+                "Waits for a deployment that ended, by result",
+                Family::default(),
+            ),
             polled: add(
                 &mut registry,
                 "polled",
@@ -247,6 +254,11 @@ impl Metrics {
     pub fn refreshed(&self, done: bool) {
         let result = if done { "refreshed" } else { "failed" };
         self.refreshes.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Records the end of a wait for a deployment: `healthy`, `superseded` or `failed`.
+    pub fn synced(&self, result: &'static str) {
+        self.syncs.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// Records that `poll` looked at `count` branches, tags or services with this result.

@@ -17,6 +17,7 @@ pub(crate) use canonical::{NotCanonical, host_port};
 pub use file::BadPolicy;
 pub use refused::{NotInList, Refused};
 
+use crate::argocd::Application;
 use crate::git::RepoUrl;
 use crate::step::{Entry, MentionKind, Step};
 use lists::Lists;
@@ -95,6 +96,24 @@ impl Policy {
     ) -> Result<(), Refused> {
         let (entry, lists) = self.entry(namespace)?;
         let named = NamedTarget::of_repository(field, repo);
+        if lists.have(&named) {
+            return Ok(());
+        }
+        Err(Refused::new(self, namespace, entry, lists, named, field.to_owned()))
+    }
+
+    /// Checks whether a workflow of `namespace` may use an Application that only its labels name. `field` is the field with the labels.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Policy::check`].
+    pub(crate) fn check_application(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        application: &Application,
+    ) -> Result<(), Refused> {
+        let (entry, lists) = self.entry(namespace)?;
+        let named = NamedTarget::of_application(field, application);
         if lists.have(&named) {
             return Ok(());
         }

@@ -1,9 +1,10 @@
 //! Converts the clients' errors to step errors: who has to act, and the message.
 
 use super::secret_rules::SecretRefused;
+use crate::argocd::ArgoCdError;
 use crate::forge::ForgeError;
 use crate::git::GitError;
-use crate::kube::{SecretError, SubmitError, WorkflowsError};
+use crate::kube::{KubeError, SecretError, SubmitError, WorkflowsError};
 use crate::oci::OciError;
 use crate::outcome::StepError;
 use crate::write_back::WriteError;
@@ -20,6 +21,18 @@ impl From<WriteError> for StepError {
             WriteError::Git(error) => error.into(),
             WriteError::Edit(error) => error,
         }
+    }
+}
+
+impl From<ArgoCdError> for StepError {
+    fn from(error: ArgoCdError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}
+
+impl From<KubeError> for StepError {
+    fn from(error: KubeError) -> Self {
+        Self::new(error.fault(), error)
     }
 }
 

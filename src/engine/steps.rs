@@ -106,6 +106,7 @@ fn is_off(template: &Step) -> bool {
     match template {
         Step::Select(select) => select.push.is_none(),
         Step::Sign(sign) => sign.target.is_none(),
+        Step::Sync(sync) => !sync.enabled,
         _ => false,
     }
 }

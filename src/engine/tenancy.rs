@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Engine, Workflow};
+use crate::argocd::Application;
 use crate::git::RepoUrl;
 use crate::oci::{CacheRights, TokenIssuer};
 use crate::outcome::StepError;
@@ -151,6 +152,19 @@ impl Tenancy {
     ) -> Result<(), Refused> {
         match &self.mode {
             TenancyMode::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
+            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
+        }
+    }
+
+    /// Checks whether a step of `namespace` may use an Application that only its labels name.
+    pub(super) fn permits_application(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        application: &Application,
+    ) -> Result<(), Refused> {
+        match &self.mode {
+            TenancyMode::Shared(Some(policy)) => policy.check_application(namespace, field, application),
             TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
         }
     }

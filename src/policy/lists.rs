@@ -46,7 +46,7 @@ impl MentionKind {
             Self::Cache => "use the cache",
             Self::Images => "build from the image",
             Self::Repositories => "use the Git repository",
-            Self::Applications => "refresh the Application",
+            Self::Applications => "use the Application",
             Self::Forges => "call the forge's API at",
             Self::Entitlements => "build with the entitlement",
             Self::HostNetwork => "build in the network of",

@@ -2,6 +2,7 @@
 //! targets; docs/agent-tenants.md explains for every field why it is or is not reported.
 
 use super::canonical::{self, NotCanonical};
+use crate::argocd::Application;
 use crate::git::RepoUrl;
 use crate::step::{Mention, MentionKind, Step};
 
@@ -25,6 +26,11 @@ impl NamedTarget {
 
     pub(super) fn of_repository(field: &'static str, repo: &RepoUrl) -> Self {
         Self::new(Mention { kind: MentionKind::Repositories, field, written: repo.to_string(), beside: None })
+    }
+
+    pub(super) fn of_application(field: &'static str, application: &Application) -> Self {
+        let written = format!("{}/{}", application.namespace, application.name);
+        Self::new(Mention { kind: MentionKind::Applications, field, written, beside: None })
     }
 
     /// Whether the name came from `text`, which has a placeholder for an output that is not known yet.

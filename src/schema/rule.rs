@@ -13,14 +13,22 @@ impl SchemaWriter {
             FieldRule::AnyOf(fields) => json!({"anyOf": all(fields)}),
             FieldRule::NotBoth(one, other) => json!({"not": {"allOf": [has(one), has(other)]}}),
             FieldRule::Needs(one, other) => json!({"anyOf": [{"not": has(one)}, has(other)]}),
-            FieldRule::UnlessOff(field, switch) => {
-                let mut off = self.place.string(Some(r"^\s*false\s*$"));
-                off["type"] = json!(["boolean", "string"]);
-                let not_true = json!({"not": {"const": true}});
-                let off = json!({"allOf": [off, not_true]});
-                json!({"anyOf": [has(field), {"required": [switch], "properties": {switch: off}}]})
+            FieldRule::UnlessOff(field, switch) => json!({"anyOf": [has(field), self.off(switch)]}),
+            FieldRule::AnyUnlessOff(fields, switch) => {
+                let mut any = all(fields);
+                any.push(self.off(switch));
+                json!({"anyOf": any})
             }
         }
+    }
+
+    /// The field `switch` is there, and `false`.
+    fn off(&self, switch: &str) -> Value {
+        let mut off = self.place.string(Some(r"^\s*false\s*$"));
+        off["type"] = json!(["boolean", "string"]);
+        let not_true = json!({"not": {"const": true}});
+        let off = json!({"allOf": [off, not_true]});
+        json!({"required": [switch], "properties": {switch: off}})
     }
 }
 

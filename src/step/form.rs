@@ -65,6 +65,8 @@ pub(crate) enum FieldRule {
     Needs(&'static str, &'static str),
     /// The first field is there, or the second is `false`.
     UnlessOff(&'static str, &'static str),
+    /// At least one of the fields is there, or the last is `false`.
+    AnyUnlessOff(&'static [&'static str], &'static str),
 }
 
 impl FieldTable {

@@ -12,10 +12,10 @@
 use super::node::Node;
 use super::spec::Spec;
 use super::{
-    Build, Cache, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Tags, UpdateManifest,
-    Verify,
+    Build, Cache, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Sync, Tags,
+    UpdateManifest, Verify,
 };
-use super::{build, cache, poll, push, select, sign, steps, supersede, tags, update_manifest, verify};
+use super::{build, cache, poll, push, select, sign, steps, supersede, sync, tags, update_manifest, verify};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -41,6 +41,8 @@ macro_rules! kinds {
             Tags in tags;
             /// Says what is in the daemon's cache, prunes it, or pulls images into it.
             Cache in cache;
+            /// Waits until a commit is deployed, and its images run.
+            Sync in sync;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

@@ -26,7 +26,7 @@ pub(crate) enum MentionKind {
     Images,
     /// Git repositories that are read or written.
     Repositories,
-    /// Argo CD Applications that are refreshed.
+    /// Argo CD Applications that are refreshed, watched or synced.
     Applications,
     /// APIs of forges that are not on the repository's own server.
     Forges,

@@ -135,6 +135,14 @@ pub(super) fn is_object_name(name: &str) -> bool {
     name.len() <= LONGEST && name.split('.').all(label)
 }
 
+/// Checks the name of an object that is no Secret.
+pub(super) fn object_name(text: &str) -> Result<String, String> {
+    match is_object_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("is no name of a Kubernetes object (lower-case letters, digits, `-` and `.`)".into()),
+    }
+}
+
 /// Checks a Secret's name. The message does not repeat the value, which may be a secret in the wrong field.
 fn secret_name(name: &str) -> Result<String, String> {
     if is_object_name(name) {

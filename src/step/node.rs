@@ -102,6 +102,19 @@ impl<'a> Node<'a> {
         check(&word).map_err(|problem| here.misfit(problem))
     }
 
+    /// Reads a word that passes `check`. `None` for the empty text that a reference can give.
+    pub(super) fn checked_unless_empty<T>(
+        self,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, InvalidStep> {
+        let here = self.clone();
+        let text = self.text()?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        check(&text).map(Some).map_err(|problem| here.misfit(problem))
+    }
+
     /// Reads `true`, `false`, or a string that is one of them.
     pub(super) fn bool(self) -> Result<bool, InvalidStep> {
         if let Value::Bool(value) = self.value {

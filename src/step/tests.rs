@@ -21,6 +21,7 @@ mod refused_steps;
 mod select;
 mod sign;
 mod supersede;
+mod sync;
 mod tags;
 mod verify;
 
@@ -43,6 +44,7 @@ fn with(kind: &str, fields: &str) -> Value {
         "sign" => json!({"image": "reg.example/shop/api:1", "key": "image-key"}),
         "verify" => json!({"images": ["reg.example/shop/api:1"], "key": "image-key"}),
         "supersede" => json!({}),
+        "sync" => json!({"applications": "api"}),
         "cache" => json!({"usage": {}}),
         "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({

@@ -22,7 +22,7 @@ const MAX_COMMITS: usize = 100_000;
 
 /// The order of our commit and theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CommitOrder {
+pub(crate) enum CommitOrder {
     /// Ours is a descendant of theirs, or was made later on another line.
     Newer,
     /// Ours is an ancestor of theirs, or was made earlier on another line.
@@ -49,7 +49,23 @@ pub(super) async fn compare_commits(
     source: &SourceCommit,
     theirs: &str,
 ) -> Result<CommitOrder, GitError> {
-    let asked = retried(|| ask(git, source, theirs)).await;
+    unless_hidden(retried(|| ask(git, source, theirs)).await)
+}
+
+/// The same by the history alone: the order of commits on different lines is unknown, whatever their times are.
+///
+/// # Errors
+/// Those of [`compare_commits`].
+pub(crate) async fn compare_ancestry(
+    git: &Git,
+    source: &SourceCommit,
+    theirs: &str,
+) -> Result<CommitOrder, GitError> {
+    unless_hidden(retried(|| ask_history(git, source, theirs)).await)
+}
+
+/// The order is unknown if the server does not have the source, or hides it.
+fn unless_hidden(asked: Result<CommitOrder, GitError>) -> Result<CommitOrder, GitError> {
     match asked {
         Err(error) if error.is_unknown_there() => Ok(CommitOrder::Unknown(error.to_string())),
         other => other,
@@ -57,18 +73,28 @@ pub(super) async fn compare_commits(
 }
 
 async fn ask(git: &Git, source: &SourceCommit, theirs: &str) -> Result<CommitOrder, GitError> {
-    let store = Store::create(git).await?;
-    let repo = Repo { git, source, store };
-    let why = match repo.ancestry_to(theirs).await? {
-        Ancestry::Descendant => return Ok(CommitOrder::Newer),
-        Ancestry::SameOrAncestor => return Ok(CommitOrder::Older),
-        Ancestry::Unrelated(why) => why,
+    let repo = Repo::new(git, source).await?;
+    let why = match by_history(repo.ancestry_to(theirs).await?) {
+        CommitOrder::Unknown(why) => why,
+        known => return Ok(known),
     };
     Ok(match repo.times(theirs).await? {
         Some((ours, theirs)) if ours < theirs => CommitOrder::Older,
         Some(_) => CommitOrder::Newer,
-        None => CommitOrder::Unknown(why.to_owned()),
+        None => CommitOrder::Unknown(why),
     })
+}
+
+async fn ask_history(git: &Git, source: &SourceCommit, theirs: &str) -> Result<CommitOrder, GitError> {
+    Ok(by_history(Repo::new(git, source).await?.ancestry_to(theirs).await?))
+}
+
+fn by_history(ancestry: Ancestry) -> CommitOrder {
+    match ancestry {
+        Ancestry::Descendant => CommitOrder::Newer,
+        Ancestry::SameOrAncestor => CommitOrder::Older,
+        Ancestry::Unrelated(why) => CommitOrder::Unknown(why.to_owned()),
+    }
 }
 
 struct Repo<'a> {
@@ -77,7 +103,11 @@ struct Repo<'a> {
     store: Store,
 }
 
-impl Repo<'_> {
+impl<'a> Repo<'a> {
+    async fn new(git: &'a Git, source: &'a SourceCommit) -> Result<Self, GitError> {
+        Ok(Self { git, source, store: Store::create(git).await? })
+    }
+
     /// Fetches into the store. Over http this takes one request if the server's first message is the usual one.
     async fn fetch(&self, fetch: &Fetch<'_>) -> Result<Received, GitError> {
         let SourceCommit { repo, credentials, .. } = self.source;

@@ -109,7 +109,7 @@ fn of_reads(step: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
     for build in step["cache"]["warm"]["dockerfiles"].as_array().into_iter().flatten() {
         of_build(build, add);
     }
-    for read in std::iter::once(&step["select"]).chain(listed) {
+    for read in [&step["select"], &step["sync"]].into_iter().chain(listed) {
         add(&read["secret"], Job::Reads, &read["repo"]);
     }
 }
@@ -152,6 +152,7 @@ mod tests {
             }},
             {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
+            {"sync": {"repo": repo, "secret": "sync"}},
             {"cache": {"warm": {
                 "dockerfiles": [{
                     "context": {"repo": repo, "secret": "warm"}, "registry-secret": "warmed-registry",
@@ -169,7 +170,7 @@ mod tests {
         };
         assert_eq!(
             of(Job::Reads),
-            ["context", "submodule", "named-context", "source", "select", "warm", "poll", "in-use"]
+            ["context", "submodule", "named-context", "source", "select", "sync", "warm", "poll", "in-use"]
         );
         assert_eq!(of(Job::Writes), ["write", "forge"]);
         assert_eq!(of(Job::Build), ["build", "ssh"]);

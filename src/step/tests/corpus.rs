@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     cache, docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, sign, supersede,
-    tags, verify,
+    sync, tags, verify,
 };
 use crate::step::{self, InvalidStep, Step};
 
@@ -35,6 +35,7 @@ const TESTS: &[Tests] = &[
     (select::TESTS, include_str!("select.rs")),
     (sign::TESTS, include_str!("sign.rs")),
     (supersede::TESTS, include_str!("supersede.rs")),
+    (sync::TESTS, include_str!("sync.rs")),
     (tags::TESTS, include_str!("tags.rs")),
     (verify::TESTS, include_str!("verify.rs")),
 ];

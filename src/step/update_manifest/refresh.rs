@@ -2,22 +2,20 @@
 
 use super::table::REFRESH;
 use super::{Mode, UpdateManifest};
-use crate::argocd::Application;
+use crate::argocd::{Application, DEFAULT_NAMESPACE};
 use crate::step::InvalidStep;
-use crate::step::names::{is_map, is_object_name};
+use crate::step::names::{is_map, object_name};
 use crate::step::node::{Fields, Node};
-
-const DEFAULT_NAMESPACE: &str = "argocd";
 
 /// Reads `{application, namespace}`, or the application alone as a string.
 pub(super) fn read(node: Node<'_>) -> Result<Application, InvalidStep> {
     let default = || DEFAULT_NAMESPACE.to_owned();
     if !is_map(&node) {
-        return Ok(Application { name: node.checked(name)?, namespace: default() });
+        return Ok(Application { name: node.checked(object_name)?, namespace: default() });
     }
     let mut fields = node.fields(REFRESH)?;
-    let application = fields.required("application")?.checked(name)?;
-    let namespace = fields.optional("namespace").map(|node| node.checked(name)).transpose()?;
+    let application = fields.required("application")?.checked(object_name)?;
+    let namespace = fields.optional("namespace").map(|node| node.checked(object_name)).transpose()?;
     Ok(Application { name: application, namespace: namespace.unwrap_or_else(default) })
 }
 
@@ -30,11 +28,4 @@ pub(super) fn check(update: &UpdateManifest, fields: &Fields<'_>) -> Result<(), 
         _ => return Ok(()),
     };
     Err(fields.refuse("refresh", format!("cannot be used with {why}; remove one of them")))
-}
-
-fn name(text: &str) -> Result<String, String> {
-    match is_object_name(text) {
-        true => Ok(text.to_owned()),
-        false => Err("is no name of a Kubernetes object (lower-case letters, digits, `-` and `.`)".into()),
-    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::fixture::{Fixture, git, login};
 use super::write_back::request;
 use crate::git::{Credentials, GitError};
-use crate::write_back::ancestry::{CommitOrder, compare_commits};
+use crate::write_back::ancestry::{CommitOrder, compare_ancestry, compare_commits};
 use crate::write_back::{
     EditFn, Edited, Files, Landed, Message, SourceCommit, WriteBack, WriteError, trailer,
 };
@@ -302,6 +302,26 @@ async fn many_writers_of_one_source_ask_it_once() {
         assert_eq!(asked, usize::from(older), "{seen:?}");
     }
     assert_eq!(git(&ops, &["rev-list", "--count", "main"]), "2");
+}
+
+#[tokio::test]
+async fn by_the_history_alone_another_line_is_neither_newer_nor_older() {
+    let fixture = Fixture::new().await;
+    let src = fixture.bare("src.git");
+    let base = commit_at(&src, &[], 1_000_000_000);
+    let (ours, other) = (commit_at(&src, &[&base], 1_000_000_100), commit_at(&src, &[&base], 1_000_000_200));
+    for (branch, tip) in [("main", &ours), ("other", &other)] {
+        git(&src, &["update-ref", &format!("refs/heads/{branch}"), tip]);
+    }
+    let order = async |ours: &str, theirs: &str| {
+        compare_ancestry(&fixture.git, &source(&fixture, ours), theirs).await.unwrap()
+    };
+    assert_eq!(order(&base, &ours).await, CommitOrder::Older);
+    assert_eq!(order(&ours, &base).await, CommitOrder::Newer);
+    assert!(matches!(order(&ours, &other).await, CommitOrder::Unknown(_)));
+    // The step that writes a commit asks otherwise: some order is better for it than none.
+    let by_time = compare_commits(&fixture.git, &source(&fixture, &ours), &other).await.unwrap();
+    assert_eq!(by_time, CommitOrder::Older);
 }
 
 #[tokio::test]

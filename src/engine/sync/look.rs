@@ -1,0 +1,228 @@
+//! Looks at workloads and their pods, as far as the rights of the workflow's namespace go: nothing depends on it but what a
+//! message says, and how early it is said.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use super::{pods, rollout};
+use crate::kube::{Cluster, KubeError, resource};
+use crate::oci::ImageRef;
+use crate::step::sync::WorkloadKind;
+use rollout::RolloutState;
+
+/// The most workloads that are looked at, and the most pods of each.
+const WORKLOADS: usize = 10;
+const PODS: u32 = 20;
+
+/// Looks of all steps of this process at a time: a pod may have a megabyte.
+static LOOKS: Semaphore = Semaphore::const_new(2);
+
+/// The first look after the beginning of a wait, and the time between two.
+const FIRST: Duration = Duration::from_secs(3);
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How long a look may take. Nothing else is judged meanwhile.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The most troubles that a message names.
+const NAMED: usize = 3;
+
+/// A workload and its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub(super) kind: WorkloadKind,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    states: Vec<RolloutState>,
+    troubles: Vec<String>,
+    /// Whether something could not be seen.
+    is_partial: bool,
+}
+
+/// Reads workloads with the rights of one namespace.
+pub(super) struct Looker<'a> {
+    cluster: &'a Cluster,
+    tenant: &'a str,
+    /// The right that is missing. It is asked for once.
+    missing: Mutex<Option<String>>,
+}
+
+impl<'a> Looker<'a> {
+    pub(super) fn new(cluster: &'a Cluster, tenant: &'a str) -> Self {
+        Self { cluster, tenant, missing: Mutex::default() }
+    }
+
+    /// What to grant so that more can be said; `None` if no right is missing.
+    pub(super) fn missing(&self) -> Option<String> {
+        self.missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Looks at some workloads, and at their pods that run one of `images`.
+    pub(super) async fn look(&self, workloads: &[Placed<'_>], images: &[ImageRef]) -> Look {
+        let mut look = Look { is_partial: workloads.len() > WORKLOADS, ..Look::default() };
+        let is_late = timeout(LIMIT, self.all(workloads, images, &mut look)).await.is_err();
+        look.is_partial |= is_late;
+        look
+    }
+
+    async fn all(&self, workloads: &[Placed<'_>], images: &[ImageRef], look: &mut Look) {
+        // Nobody closes it.
+        let Ok(_turn) = LOOKS.acquire().await else { return };
+        for placed in workloads.iter().take(WORKLOADS) {
+            if self.missing().is_some() || self.one(placed, images, look).await.is_none() {
+                look.is_partial = true;
+            }
+        }
+    }
+
+    /// Adds what is seen of one workload. `None` if it cannot be seen.
+    async fn one(&self, placed: &Placed<'_>, images: &[ImageRef], look: &mut Look) -> Option<()> {
+        let objects =
+            self.cluster.tenant_objects(self.tenant, resource_of(placed.kind), placed.namespace).await;
+        let object = self.seen(self.seen(objects)?.get(placed.name).await)??;
+        look.states.push(rollout::state(placed.kind, &object));
+        let labels = rollout::selector(&object)?;
+        let objects =
+            self.cluster.tenant_objects(self.tenant, resource("", "v1", "Pod"), placed.namespace).await;
+        let found = self.seen(self.seen(objects)?.list(&labels, PODS).await)?;
+        look.troubles.extend(pods::troubles(&found, images));
+        Some(())
+    }
+
+    /// The answer to a request, or nothing. A right that is missing is kept.
+    fn seen<T>(&self, answer: Result<T, KubeError>) -> Option<T> {
+        let error = match answer {
+            Ok(seen) => return Some(seen),
+            Err(error) => error,
+        };
+        debug!("looking at the pods of a deployment failed: {error}");
+        if matches!(error, KubeError::Forbidden { .. } | KubeError::MayNotAct { .. }) {
+            let mut missing = self.missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            missing.get_or_insert_with(|| error.to_string());
+        }
+        None
+    }
+}
+
+impl Look {
+    /// Whether every rollout has ended, and some workload only has more or fewer pods than it is to have.
+    fn is_only_scaling(&self) -> bool {
+        let is_complete = |state: &RolloutState| matches!(state, RolloutState::Complete { .. });
+        let scales = |state: &RolloutState| matches!(state, RolloutState::Complete { is_scaling: true });
+        !self.is_partial && self.states.iter().all(is_complete) && self.states.iter().any(scales)
+    }
+}
+
+/// The API of a kind of workload.
+pub(super) fn resource_of(kind: WorkloadKind) -> kube::api::ApiResource {
+    resource("apps", "v1", kind.name())
+}
+
+/// When pods are looked at, and since when some are in trouble.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    looked: Option<Instant>,
+    since: Option<Instant>,
+    texts: Vec<String>,
+    is_only_scaling: bool,
+    has_failed: bool,
+}
+
+impl Troubles {
+    /// When the next look is due, for a state that lasts since `since`.
+    pub(super) fn look_at(&self, since: Instant) -> Instant {
+        let next = self.looked.map(|looked| looked + EVERY);
+        next.unwrap_or(since + FIRST).max(since + FIRST)
+    }
+
+    /// Notes a look.
+    pub(super) fn note(&mut self, look: Look) {
+        let now = Instant::now();
+        self.looked = Some(now);
+        self.is_only_scaling = look.is_only_scaling();
+        self.has_failed = look.states.iter().any(|state| matches!(state, RolloutState::Failed(_)));
+        self.since = if look.troubles.is_empty() { None } else { self.since.or(Some(now)) };
+        self.texts = look.troubles;
+    }
+
+    /// Whether the last look saw a rollout that has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Whether the last look saw that only the number of pods changes.
+    pub(super) fn is_only_scaling(&self) -> bool {
+        self.is_only_scaling
+    }
+
+    /// When pods will have been in trouble for `limit`; `None` if they are not in trouble.
+    pub(super) fn over_at(&self, limit: Duration) -> Option<Instant> {
+        self.since.map(|since| since + limit)
+    }
+
+    /// Whether pods have been in trouble for `limit`.
+    pub(super) fn last(&self, limit: Duration) -> bool {
+        self.over_at(limit).is_some_and(|over| over <= Instant::now())
+    }
+
+    /// The first troubles, and how many more there are; empty without any.
+    pub(super) fn text(&self) -> String {
+        let shown = self.texts.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+        match self.texts.len().saturating_sub(NAMED) {
+            0 => shown,
+            more => format!("{shown}; and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(states: Vec<RolloutState>) -> Look {
+        Look { states, ..Look::default() }
+    }
+
+    fn complete(is_scaling: bool) -> RolloutState {
+        RolloutState::Complete { is_scaling }
+    }
+
+    #[test]
+    fn only_what_scales_is_taken_for_healthy() {
+        assert!(look(vec![complete(false), complete(true)]).is_only_scaling());
+        assert!(!look(vec![complete(false)]).is_only_scaling());
+        assert!(!look(vec![]).is_only_scaling());
+        assert!(!look(vec![complete(true), RolloutState::Waiting(String::new())]).is_only_scaling());
+        let partial = Look { is_partial: true, ..look(vec![complete(true)]) };
+        assert!(!partial.is_only_scaling());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn troubles_last_until_a_look_without_any() {
+        let (mut troubles, limit) = (Troubles::default(), Duration::from_secs(10));
+        let seen = |texts: &[&str]| Look {
+            troubles: texts.iter().map(|text| (*text).to_owned()).collect(),
+            ..Look::default()
+        };
+        let began = Instant::now();
+        assert_eq!(troubles.look_at(began), began + FIRST);
+        troubles.note(seen(&["a", "b", "c", "d", "e"]));
+        assert_eq!(troubles.text(), "a; b; c; and 2 more");
+        tokio::time::advance(Duration::from_secs(6)).await;
+        troubles.note(seen(&["a"]));
+        assert!(!troubles.last(limit));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(troubles.last(limit));
+        troubles.note(seen(&[]));
+        assert!(!troubles.last(limit) && troubles.text().is_empty());
+    }
+}

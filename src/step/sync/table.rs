@@ -1,0 +1,66 @@
+//! The fields and outputs of `sync`.
+
+use super::WorkloadKind;
+use crate::step::form::ValueForm::{Any, Bool, List, Map, Names, Word, Words};
+use crate::step::form::{self, FieldRule, SECRET, optional, required};
+use crate::step::spec::{Output, Spec, sample};
+use crate::step::{FieldTable, ValueForm};
+
+pub(in crate::step) const SPEC: Spec = Spec { name: "sync", form: Map(SYNC), outputs: OUTPUTS, nests: true };
+
+/// The fields, in the order of docs/steps.md.
+pub(super) const SYNC: &FieldTable = &FieldTable {
+    fields: &[
+        optional("enabled", Bool),
+        optional("applications", Words(&ONE)),
+        optional("workloads", List(0, &Map(WORKLOAD))),
+        optional("commit", Word),
+        optional("images", Words(&Word)),
+        optional("repo", Word),
+        optional("secret", SECRET),
+        optional("superseded-by", Word),
+        optional("start-sync", Bool),
+        optional("stop-older-sync", Bool),
+        optional("stuck-after", Word),
+    ],
+    rules: &[FieldRule::AnyUnlessOff(&["applications", "workloads"], "enabled")],
+};
+
+/// An Application: a map, or its name.
+const ONE: ValueForm = Any(&[Word, Map(APPLICATION)]);
+pub(super) const APPLICATION: &FieldTable = &FieldTable {
+    fields: &[
+        optional("name", Word),
+        optional("labels", Word),
+        optional("namespace", Word),
+        optional("images", Words(&Word)),
+    ],
+    rules: &[FieldRule::OneOf(&["name", "labels"])],
+};
+
+pub(super) const WORKLOAD: &FieldTable = &FieldTable::of(&[
+    required("kind", Names(&KIND_NAMES)),
+    required("name", Word),
+    optional("namespace", Word),
+    optional("images", Words(&Word)),
+]);
+
+pub(super) const KINDS: [(&str, WorkloadKind); 3] = [
+    ("Deployment", WorkloadKind::Deployment),
+    ("StatefulSet", WorkloadKind::StatefulSet),
+    ("DaemonSet", WorkloadKind::DaemonSet),
+];
+const KIND_NAMES: [&str; 3] = form::names(&KINDS);
+
+/// `outcome` is `healthy` or `superseded`; for a step that failed, `failed`. `deployed` is the revision of the first Application,
+/// and `newer` the commit that has superseded ours. `waited` counts seconds, and `applications` is a JSON list of names. Outputs of
+/// other kinds have other names, so that a node with a build and a commit keeps its own.
+const OUTPUTS: &[Output] = &[
+    Output::ours("outcome", "healthy"),
+    Output::ours("deployed", sample::COMMIT),
+    Output::ours("health", "Healthy"),
+    Output::ours("newer", sample::COMMIT),
+    Output::ours("waited", "4"),
+    Output::ours("applications", "[]"),
+    Output::text("remarks"),
+];
