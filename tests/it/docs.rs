@@ -58,10 +58,17 @@ fn examples() -> Vec<&'static str> {
     let promotion = promotion.split("\n## ").next().unwrap();
     let blocks = [DOCS, promotion].into_iter().flat_map(|text| text.split("```yaml\n").skip(1));
     let blocks = blocks.filter_map(|block| block.split("```").next());
-    // The examples of `supersede`, of `select` with services and of `poll` need a cluster: see templates::supersede,
-    // select::submissions and poll::docs. Those of `cache` need a daemon of their own: see cache::docs.
-    let other =
-        ["supersede:", "select-shop", "poll:", "name: cache-usage", "name: cache-prune", "name: cache-warm"];
+    // The examples of `supersede`, of `select` with services, of `poll` and of `sync` need a cluster: see
+    // templates::supersede, select::submissions, poll::docs and sync::docs. Those of `cache` need a daemon of their own: see cache::docs.
+    let other = [
+        "supersede:",
+        "sync-api",
+        "select-shop",
+        "poll:",
+        "name: cache-usage",
+        "name: cache-prune",
+        "name: cache-warm",
+    ];
     let elsewhere = |block: &str| other.iter().any(|part| block.contains(part));
     blocks.filter(|block| block.contains("plugin:") && !elsewhere(block)).collect()
 }

@@ -1,5 +1,7 @@
 //! Tests over the wire, against real servers.
 
+// The future of a whole step is a deep type, and a test spawns it.
+#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../support/lib.rs"]
@@ -46,6 +48,7 @@ mod sign;
 mod silence;
 mod silent_peers;
 mod ssh;
+mod sync;
 mod tags;
 mod task_sets;
 mod templates;

@@ -1,6 +1,7 @@
 //! Argo CD's Applications on [`Kube::shared`]: the kind and objects, without the controller.
 
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::Api;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -47,6 +48,38 @@ impl Applications {
         let rules = json!([{"apiGroups": ["argoproj.io"], "resources": ["applications"], "resourceNames": [name],
             "verbs": ["patch"]}]);
         self.0.grant_in(ARGOCD, Identity::Plugin, &format!("refresh-{name}"), rules).await;
+    }
+
+    /// Lets the plugin refresh, sync and watch the Application `name`, and waits until it may.
+    pub(crate) async fn allow_sync(&self, name: &str) {
+        let rules = json!([
+            {"apiGroups": ["argoproj.io"], "resources": ["applications"], "resourceNames": [name],
+                "verbs": ["get", "watch", "patch"]},
+        ]);
+        self.0.grant_in(ARGOCD, Identity::Plugin, &format!("sync-{name}"), rules).await;
+        let client = self.0.client(Identity::Plugin).await;
+        let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");
+        let objects = Api::<DynamicObject>::namespaced_with(client, ARGOCD, &ApiResource::from_gvk(&kind));
+        let readable = async || objects.get(name).await.ok();
+        until(|| format!("the right to read {name}"), PATIENCE, readable).await;
+    }
+
+    /// Deletes the Application `name`.
+    pub(crate) async fn delete(&self, name: &str) {
+        let objects = self.0.api(VERSION, "Application", ARGOCD).await;
+        objects.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The Application `name` as JSON.
+    pub(crate) async fn read(&self, name: &str) -> Value {
+        let found = self.0.api(VERSION, "Application", ARGOCD).await.get(name).await.unwrap();
+        serde_json::to_value(found).unwrap()
+    }
+
+    /// Changes an Application by a merge patch, as its controller does.
+    pub(crate) async fn set(&self, name: &str, changes: &Value) {
+        let objects = self.0.api(VERSION, "Application", ARGOCD).await;
+        objects.patch(name, &PatchParams::default(), &Patch::Merge(changes)).await.unwrap();
     }
 
     /// The value of the Application's refresh annotation.
