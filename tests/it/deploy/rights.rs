@@ -16,6 +16,7 @@ pub(super) const EVERYTHING: &str = "
 resources: [../production]
 components:
 - ../../components/argocd-refresh
+- ../../components/argocd-sync
 - ../../components/submit
 - ../../components/cert-manager
 - ../../components/agent
@@ -34,7 +35,7 @@ fn rules(objects: &[Value]) -> Vec<Value> {
 #[test]
 fn roles_name_their_secrets_and_their_verbs() {
     let rules = rules(&Site::new(EVERYTHING).objects());
-    assert_eq!(rules.len(), 16, "{rules:#?}");
+    assert_eq!(rules.len(), 17, "{rules:#?}");
     for rule in &rules {
         let text = rule.to_string();
         assert!(!text.contains('*'), "{text}");

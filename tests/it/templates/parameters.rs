@@ -119,6 +119,18 @@ async fn the_parameters_of_a_helm_service_fit() {
             "targets": "[{\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.tag\": \"5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d\"}, \"create\": false}, {\"file\": \"charts/orders/values.yaml\", \"helm\": {\"image.digest\": \"$(build.digest)\"}, \"create\": true}]"
           },
           "when": "$(select.selected)"
+        },
+        {
+          "sync": {
+            "applications": "",
+            "commit": "$(update-manifest.commit)",
+            "enabled": "false",
+            "images": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "repo": "https://github.com/acme/orders.git",
+            "secret": "git-write-back",
+            "superseded-by": "$(update-manifest.superseded-by)"
+          },
+          "when": "$(select.selected)"
         }
       ]
     }
@@ -382,6 +394,18 @@ async fn every_parameter_arrives_where_it_belongs() {
               "secret": "gitea-credentials"
             },
             "targets": "[{\"file\": \"apps/kustomization.yaml\", \"kustomize\": {\"name\": \"api\", \"digest\": \"$(build.digest)\"}}]"
+          },
+          "when": "$(select.selected)"
+        },
+        {
+          "sync": {
+            "applications": "",
+            "commit": "$(update-manifest.commit)",
+            "enabled": "false",
+            "images": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "repo": "https://gitea.example.com/ops/gitops.git",
+            "secret": "git-write-back",
+            "superseded-by": "$(update-manifest.superseded-by)"
           },
           "when": "$(select.selected)"
         }
