@@ -50,7 +50,8 @@ impl Shop {
         self.service.push_directory(tree(&files).path(), "main", "first").await;
         let values = "image:\n  tag: \"0\"\n  digest: \"\"\n";
         // The second is where the Sensor of `sensors/` writes.
-        let own = format!("charts/chain-{}/values.yaml", std::process::id());
+        let service = self.service.full_name();
+        let own = format!("charts/{}/values.yaml", service.rsplit('/').next().unwrap());
         let values = tree(&[("chart/values.yaml", values), (&own, values)]);
         self.gitops.push_directory(values.path(), "main", "lay out").await;
     }
