@@ -113,12 +113,15 @@ impl Vertices {
     /// Stores a vertex's latest report. Returns it if the vertex has just ended.
     fn upsert(&mut self, vertex: control::Vertex) -> Option<VertexSummary> {
         let known = self.list.find(&vertex.digest);
+        // A later report can be about its inputs' cache keys, and says false (buildkit `solver/jobs.go`, `CalcSlowCache`). After a result that
+        // could not be loaded, the step runs.
+        let was_cached = known.is_some_and(|known| known.cached && known.error.is_none());
         // Each report repeats the name, which does not change.
         let name = known.map_or_else(|| self.kept(&vertex.name, MAX_NAME), |known| known.name.clone());
         let summary = VertexSummary {
             name,
             digest: vertex.digest,
-            cached: vertex.cached,
+            cached: vertex.cached || was_cached,
             started: vertex.started.map(time),
             completed: vertex.completed.map(time),
             error: (!vertex.error.is_empty()).then(|| self.kept(&vertex.error, MAX_TEXT)),

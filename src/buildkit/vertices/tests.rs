@@ -38,6 +38,18 @@ fn the_last_word_on_a_vertex_counts() {
     assert_eq!(progress.current.as_deref(), Some("[1/2] RUN a"));
 }
 
+/// Reports about its cache keys come later, and know nothing of the result.
+#[test]
+fn a_step_whose_result_was_in_a_cache_stays_cached() {
+    let cached = |first: Vertex, later: Vertex| vertices(vec![first, later]).progress().cached;
+    let loaded = vertex("[2/2] RUN a", 1, Some(2), true);
+    let later = vertex("[2/2] RUN a", 3, Some(4), false);
+    assert_eq!(cached(loaded.clone(), later.clone()), 1);
+    // The result could not be loaded, so the step ran.
+    let lost = Vertex { error: "not found".to_owned(), ..loaded };
+    assert_eq!(cached(lost, later), 0);
+}
+
 #[test]
 fn from_and_internal_vertices_are_no_steps() {
     let folded = vertices(vec![
