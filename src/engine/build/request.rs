@@ -59,6 +59,8 @@ pub(super) fn cache(build: &Build, inputs: &Inputs, mode: CacheMode, target: &Ca
     let attrs = [("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
     let cache_to = vec![registry_cache(&target.cache, attrs)];
     let mut solve = Solve { cache_to, internal: true, ..plain(build, inputs) };
+    // Else the steps that were just built would run again.
+    solve.attrs.remove("no-cache");
     if let Some(platform) = &target.platform {
         solve.attrs.insert("platform".to_owned(), platform.to_string());
     }
