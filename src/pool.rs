@@ -144,6 +144,19 @@ impl Pool {
         Slot::new(&self.inner, member.clone(), wanted.key.namespace())
     }
 
+    /// Gives a build a place at `member`, once one is free there. Builds that wait for any member go first.
+    pub async fn enter_at(&self, wanted: &Wanted, member: &Member) -> Slot {
+        let mut changes = self.inner.changes();
+        loop {
+            let entered = self.inner.roster().enter_at(member, wanted.key.namespace());
+            if entered {
+                return Slot::new(&self.inner, member.clone(), wanted.key.namespace());
+            }
+            // The pool has the sender, so this is no error.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// The member for a request that needs no place: the first choice of a build. The error is as for [`Self::enter`].
     pub async fn first(&self, wanted: &Wanted) -> Result<Member, BuildError> {
         self.settle().await;

@@ -140,6 +140,17 @@ impl Roster {
         }
     }
 
+    /// Counts a build at `member` if there is a free place. One that is no member any more has no limit.
+    pub(super) fn enter_at(&mut self, member: &Member, namespace: &Arc<str>) -> bool {
+        let limit = self.limit;
+        let Some(entry) = self.entry(member.id) else { return true };
+        let may = entry.builds.may_add(namespace, limit);
+        if may {
+            entry.builds.add(namespace);
+        }
+        may
+    }
+
     /// Ends a build of `namespace` on the member `id`. The place goes to a waiting build.
     pub(super) fn leave(&mut self, id: MemberId, namespace: &Arc<str>) {
         if let Some(entry) = self.entry(id) {

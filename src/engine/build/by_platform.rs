@@ -8,10 +8,11 @@ mod joined;
 mod publish;
 mod request;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::timeout;
 use tracing::{Instrument as _, info_span};
 
 use super::super::Engine;
@@ -30,7 +31,10 @@ use crate::step::Build;
 use crate::step::build::Platform;
 
 /// The most platforms that are built so. All are built at the same time, and each solve has a copy of what the build may mount.
-const MOST: usize = 16;
+const MOST: usize = 8;
+
+/// How long the export of a cache waits for a place at its daemon.
+const EXPORT_PLACE: Duration = Duration::from_secs(60);
 
 /// Whether each platform is built by itself.
 ///
@@ -48,6 +52,13 @@ pub(super) async fn is_needed(
     if !build.push {
         return Err(StepError::user(format!(
             "{together}, and what they built becomes one image in a registry only; set `push: true`, or give each platform a step of its own"
+        )));
+    }
+    // Each exporter writes its names into the attestations, so one platform would have a digest for each kind of registry.
+    let insecure = build.tags.iter().filter(|tag| tag.insecure).count();
+    if build.attest.is_any() && insecure > 0 && insecure < build.tags.len() {
+        return Err(StepError::user(format!(
+            "{together}, and `attest` names the image differently for secure and insecure registries; give `tags` one kind of registry, and copy the image to the other with a step `push`"
         )));
     }
     let count = build.platforms.len();
@@ -149,11 +160,23 @@ fn kept(parts: &[PlatformPart<'_>], built: &[Built]) -> Option<BuildLog> {
     BuildLog::of_several(parts.iter().filter_map(|part| part.transcript.log()))
 }
 
-/// Exports the caches of each platform from the daemon that has its layers. The exports run no step, so they need no free place.
+/// Exports the caches of each platform from the daemon that has its layers. Its place was given back, so it waits for another one: an export
+/// runs steps again if what they read has changed meanwhile.
 async fn export(work: Work<'_>, parts: &[PlatformPart<'_>], built: &[Built]) -> Result<Cache, StepError> {
     let exports = parts.iter().zip(built).map(|(part, built)| {
         async move {
-            let _place = work.engine.pool.resume(&part.wanted, &built.member);
+            let mut exports = work.inputs.exports.iter();
+            if !exports.any(|target| target.platform.as_ref() == Some(part.platform)) {
+                return Ok(Cache::None);
+            }
+            let entering = work.engine.pool.enter_at(&part.wanted, &built.member);
+            let Ok(_place) = timeout(EXPORT_PLACE, entering).await else {
+                let (platform, daemon) = (part.platform, &built.member.name);
+                let seconds = EXPORT_PLACE.as_secs();
+                return Ok(Cache::Failed(format!(
+                    "the cache for {platform} was not exported: {daemon} had no free place for {seconds} s"
+                )));
+            };
             cache::export(Work { cx: &part.cx, ..work }, built, Some(part.platform)).await
         }
         .boxed()

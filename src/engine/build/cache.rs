@@ -53,6 +53,10 @@ async fn export_to(
     cx.now(format!("exporting the cache to {image}"));
     let mut request = request::cache(build, inputs, to.mode, target);
     request::leave_out(&mut request, &built.left_out.caches);
+    if let Some(platform) = &target.platform {
+        let is_of_use = |name: &String| inputs.is_of_use(name, platform);
+        request.cache_from.retain(|from| from.attrs.get("ref").is_none_or(is_of_use));
+    }
     // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();
     let daemon = &built.member.daemon;

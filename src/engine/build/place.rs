@@ -68,8 +68,10 @@ impl Place {
 
     /// Frees the place of a build that has succeeded. Its daemon is still told by [`Self::member`].
     pub(super) fn end(&self) {
-        if let Some(slot) = self.leave() {
-            self.0.send_replace(Stay::Ended(slot.member.clone()));
+        let member = self.0.borrow().member().cloned();
+        if let Some(member) = member {
+            // The slot is dropped here, and not under the lock.
+            drop(self.0.send_replace(Stay::Ended(member)));
         }
     }
 

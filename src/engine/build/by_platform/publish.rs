@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::super::part::Work;
-use crate::oci::{CopyTarget, PlatformIndex};
+use crate::oci::{CopyTarget, OciError, PlatformIndex};
 use crate::outcome::StepError;
 use crate::text;
 
 /// The most names of tags in a message.
 const NAMED: usize = 10;
+
+/// How often a tag that another build has moved meanwhile is looked at again. A build overwrites a tag, as BuildKit does.
+const MOVED: usize = 3;
 
 /// Joins `children`, each a platform and a digest that every repository of the tags has, and moves the tags to the index.
 pub(super) async fn run(work: Work<'_>, children: &[(String, String)]) -> Result<PlatformIndex, StepError> {
@@ -44,14 +47,19 @@ async fn set(
     index: &PlatformIndex,
     tag: &str,
 ) -> Result<(), StepError> {
-    let before = target.digest_of(tag).await?;
-    if before.as_deref() == Some(index.digest()) {
-        return Ok(());
+    for is_last in std::iter::repeat_n(false, MOVED).chain([true]) {
+        let before = target.digest_of(tag).await?;
+        if before.as_deref() == Some(index.digest()) {
+            return Ok(());
+        }
+        match target.tag_index(index, tag, before.as_deref(), || work.cx.enter()).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => break,
+            Err(OciError::Moved { .. }) if !is_last => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    match target.tag_index(index, tag, before.as_deref(), || work.cx.enter()).await? {
-        true => Ok(()),
-        false => Err(StepError::transient("the step was stopped, or its time was over; run it again")),
-    }
+    Err(StepError::transient("the step was stopped, or its time was over; run it again"))
 }
 
 /// The error with what was done before it.
