@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::state::Health;
 use crate::oci::ImageRef;
 
-/// What an Application is to run.
+/// What an Application must run.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// The commit, which the Application must have or a later one. Without it, any revision counts.

@@ -42,7 +42,8 @@ impl Registry {
     /// has. The same children give the same index. With `insecure`, any certificate and plain http are accepted. Nothing is tried again
     /// after `deadline`.
     ///
-    /// # Errors A child is not there, or is no image, or the registry does not answer.
+    /// # Errors
+    /// A child is not there, or is no image, or the registry does not answer.
     pub async fn join_platforms(
         &self,
         image: &ImageRef,
@@ -89,7 +90,8 @@ impl CopyTarget<'_> {
     /// Moves `tag` to `index`, whose children this repository has, if it still names `before`. `enter` gives the permit for one request,
     /// which is held while that request runs; with `None`, no request is made. Returns whether the tag moved.
     ///
-    /// # Errors [`OciError::Moved`] if another writer moved the tag; the registry does not answer, or refuses.
+    /// # Errors
+    /// [`OciError::Moved`] if another writer moved the tag; the registry does not answer, or refuses.
     pub async fn tag_index<P>(
         &mut self,
         index: &PlatformIndex,

@@ -1,8 +1,8 @@
 //! Builds each platform on a daemon that is for it, where no one daemon is for all of them, and writes the index of the image.
 //!
-//! Each platform has a solve, a name, a place, a log and a line of the progress of its own. It is pushed by its digest. The tags are set when
-//! all are there. If one fails, the others are cancelled. A solve gives its place back when it ends: a build that kept one while it waits
-//! for another could wait for ever, for a build that does the same the other way round.
+//! Each platform has its own solve, name, place, log and line of progress, and is pushed by its digest. The tags are set when all platforms
+//! are pushed. If one fails, the others are cancelled. A solve frees its place when it ends: if builds held one place while waiting for
+//! another, two of them could wait for each other for ever.
 
 mod joined;
 mod publish;
@@ -30,15 +30,16 @@ use crate::pool::Wanted;
 use crate::step::Build;
 use crate::step::build::Platform;
 
-/// The most platforms that are built so. All are built at the same time, and each solve has a copy of what the build may mount.
+/// The most platforms that are built this way. All are built at the same time, and each solve has a copy of what the build may mount.
 const MOST: usize = 8;
 
 /// How long the export of a cache waits for a place at its daemon.
 const EXPORT_PLACE: Duration = Duration::from_secs(60);
 
-/// Whether each platform is built by itself.
+/// Whether each platform is built on its own.
 ///
-/// # Errors The step cannot be built so.
+/// # Errors
+/// The step cannot be built this way.
 pub(super) async fn is_needed(
     engine: &Engine,
     build: &Build,

@@ -16,8 +16,7 @@ use crate::argocd::{
 };
 use crate::step::sync::WorkloadKind;
 
-/// How long an Application must stay as it is wanted, if its images ran before already. Nothing else tells then whether its health
-/// is that of the old pods.
+/// How long an Application must stay done if its images ran before the commit: its health may still be that of the old pods.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// One wait.
@@ -30,7 +29,7 @@ struct Followed<'a> {
     troubles: Troubles,
     /// Whether the images ran before the commit was deployed.
     ran_before: bool,
-    /// Since when it is as it is wanted.
+    /// Since when it has been done.
     done_since: Option<Instant>,
     /// Whether a sync was started by us.
     has_started: bool,
@@ -161,7 +160,7 @@ impl Followed<'_> {
             self.troubles = Troubles::default();
             return None;
         }
-        // The pods of another cluster are not to be had here. A namespace of the same name would be another one.
+        // Pods of another cluster cannot be read here; a namespace with the same name here is a different one.
         if !state.is_in_cluster || self.shared.looker.missing().is_some() {
             return None;
         }

@@ -1,5 +1,5 @@
-//! Looks at workloads and their pods, as far as the rights of the workflow's namespace go: nothing depends on it but what a
-//! message says, and how early it is said.
+//! Looks at workloads and their pods, if the rights of the workflow's namespace allow it. Missing rights make messages shorter and
+//! failures later; most outcomes stay the same.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl<'a> Looker<'a> {
     }
 
     async fn all(&self, workloads: &[Placed<'_>], images: &[ImageRef], look: &mut Look) {
-        // Nobody closes it.
+        // The semaphore is never closed.
         let Ok(_turn) = LOOKS.acquire().await else { return };
         for placed in workloads.iter().take(WORKLOADS) {
             if self.missing().is_some() || self.one(placed, images, look).await.is_none() {

@@ -20,7 +20,7 @@ use crate::step::sync::{ApplicationChoice, FIELD, MOST};
 use crate::time_limits::{calls, within};
 use crate::write_back::{CommitOrder, SourceCommit, compare_ancestry};
 
-/// A wait ends by itself so long before the step's deadline: what it waited for says more than the time that was up.
+/// A wait ends this long before the step's deadline, because its error says more than a timeout.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// The context of all waits of one step.

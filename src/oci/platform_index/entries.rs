@@ -44,7 +44,8 @@ struct IndexWire {
 impl Entries {
     /// Adds what was built for `platform`: the entries of an index, or an image without one.
     ///
-    /// # Errors Why it cannot be part of the index.
+    /// # Errors
+    /// Why it cannot be part of the index.
     pub(super) fn add(&mut self, platform: &str, child: &RawManifest) -> Result<(), String> {
         let media_type =
             index_type(child).ok_or_else(|| format!("is a {}, and no image", child.media_type))?;
@@ -63,7 +64,8 @@ impl Entries {
 
     /// The index, and its media type.
     ///
-    /// # Errors Why there is none.
+    /// # Errors
+    /// Why there is none.
     pub(super) fn index(self) -> Result<(Vec<u8>, &'static str), String> {
         let Self { media_type, images, attestations, annotations, .. } = self;
         let media_type = media_type.ok_or("no platform was built")?;

@@ -44,7 +44,7 @@ impl Strategy {
         daemon.filter(|daemon| fleet.has_place(*daemon, service))
     }
 
-    /// The number of services that have another daemon after `change`. `None` if services have no daemon of their own.
+    /// The number of services that move to another daemon after `change`. `None` if a service has no fixed daemon.
     pub(super) fn moved(self, setup: &Setup, change: Change) -> Option<usize> {
         if matches!(self, Self::Random | Self::LeastLoaded) {
             return None;
