@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 
+use super::net::listen;
+
 /// A running server of an attacker.
 pub(crate) struct LoginRecorder {
     pub(crate) host: String,
@@ -14,7 +16,7 @@ pub(crate) struct LoginRecorder {
 impl LoginRecorder {
     /// Listens at `address`.
     pub(crate) async fn start(address: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let listener = listen(address).await;
         let host = listener.local_addr().unwrap().to_string();
         let given = Arc::new(Mutex::new(Vec::new()));
         let kept = given.clone();

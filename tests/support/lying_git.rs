@@ -10,6 +10,8 @@ use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use sha1::{Digest as _, Sha1};
 
+use super::net::listen;
+
 /// The false data.
 #[derive(Clone, Default)]
 pub(crate) struct Lies {
@@ -99,7 +101,7 @@ impl Lies {
             let body: Bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
             ([(CONTENT_TYPE, "application/x-git-upload-pack-result")], lies.answer(&body))
         }
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let listener = listen(address).await;
         let url = format!("http://{}/lies.git", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(Arc::new(self));
         tokio::spawn(async move { axum::serve(listener, router).await });

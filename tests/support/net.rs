@@ -19,6 +19,12 @@ pub(crate) fn plain_http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
+/// Listens at `address`, once nobody else does: the server of a test before ends with its runtime, a moment after the test.
+pub(crate) async fn listen(address: &str) -> tokio::net::TcpListener {
+    let bind = async || tokio::net::TcpListener::bind(address).await.ok();
+    until(|| format!("{address} to be free"), PATIENCE, bind).await
+}
+
 /// Polls `probe` until it returns a value. Panics with the text of `what` after `limit`. Unlike
 /// [`super::bin::wait_for`], it does not block the runtime.
 pub(crate) async fn until<T>(

@@ -57,6 +57,8 @@ impl Rival {
         let values: Vec<_> =
             values.iter().map(|(key, value)| format!("--from-literal={key}={value}")).collect();
         let values = values.iter().map(String::as_str);
+        // That of a run before, if a test runs once more.
+        kubectl(&["delete", "secret", name, "-n", self.namespace, "--ignore-not-found"]);
         let create = ["create", "secret", "generic", name, "-n", self.namespace];
         kubectl(&create.into_iter().chain(values).collect::<Vec<_>>());
         if let Some((hosts, purpose)) = bound {
