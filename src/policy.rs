@@ -94,12 +94,7 @@ impl Policy {
         field: &'static str,
         repo: &RepoUrl,
     ) -> Result<(), Refused> {
-        let (entry, lists) = self.entry(namespace)?;
-        let named = NamedTarget::of_repository(field, repo);
-        if lists.have(&named) {
-            return Ok(());
-        }
-        Err(Refused::new(self, namespace, entry, lists, named, field.to_owned()))
+        self.check_named(namespace, NamedTarget::of_repository(field, repo))
     }
 
     /// Checks whether a workflow of `namespace` may use an Application that only its labels name. `field` is the field with the labels.
@@ -112,12 +107,7 @@ impl Policy {
         field: &'static str,
         application: &Application,
     ) -> Result<(), Refused> {
-        let (entry, lists) = self.entry(namespace)?;
-        let named = NamedTarget::of_application(field, application);
-        if lists.have(&named) {
-            return Ok(());
-        }
-        Err(Refused::new(self, namespace, entry, lists, named, field.to_owned()))
+        self.check_named(namespace, NamedTarget::of_application(field, application))
     }
 
     /// The message for workflows of `namespace` if no entry matches the namespace, so that they may not do anything.
@@ -146,6 +136,16 @@ impl Policy {
                 lacking.join(", ")
             )
         })
+    }
+
+    /// Checks whether a workflow of `namespace` may use a target that its step does not name.
+    fn check_named(&self, namespace: &str, named: NamedTarget) -> Result<(), Refused> {
+        let (entry, lists) = self.entry(namespace)?;
+        if lists.have(&named) {
+            return Ok(());
+        }
+        let field = named.field.to_owned();
+        Err(Refused::new(self, namespace, entry, lists, named, field))
     }
 
     fn entry(&self, namespace: &str) -> Result<(&Namespaces, &Lists), Refused> {

@@ -116,10 +116,7 @@ impl Tenancy {
 
     /// The images that a build of `namespace` may read; `None` allows any image.
     pub(super) fn images(&self, namespace: &str) -> Option<Vec<String>> {
-        match &self.mode {
-            TenancyMode::Shared(Some(policy)) => policy.images(namespace),
-            TenancyMode::Shared(None) | TenancyMode::Own => None,
-        }
+        self.policy()?.images(namespace)
     }
 
     /// The prefix for the ids of `namespace`'s cache mounts. The daemon shares a mount among all builds that name the same id.
@@ -150,10 +147,7 @@ impl Tenancy {
         field: &'static str,
         repo: &RepoUrl,
     ) -> Result<(), Refused> {
-        match &self.mode {
-            TenancyMode::Shared(Some(policy)) => policy.check_repository(namespace, field, repo),
-            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
-        }
+        self.policy().map_or(Ok(()), |policy| policy.check_repository(namespace, field, repo))
     }
 
     /// Checks whether a step of `namespace` may use an Application that only its labels name.
@@ -163,16 +157,18 @@ impl Tenancy {
         field: &'static str,
         application: &Application,
     ) -> Result<(), Refused> {
-        match &self.mode {
-            TenancyMode::Shared(Some(policy)) => policy.check_application(namespace, field, application),
-            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
-        }
+        self.policy().map_or(Ok(()), |policy| policy.check_application(namespace, field, application))
     }
 
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
+        self.policy().map_or(Ok(()), |policy| policy.check(namespace, step))
+    }
+
+    /// The policy that limits what steps may name, if there is one.
+    fn policy(&self) -> Option<&Policy> {
         match &self.mode {
-            TenancyMode::Shared(Some(policy)) => policy.check(namespace, step),
-            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
+            TenancyMode::Shared(policy) => policy.as_ref(),
+            TenancyMode::Own => None,
         }
     }
 }
