@@ -54,8 +54,7 @@ async fn export_to(
     let mut request = request::cache(build, inputs, to.mode, target);
     request::leave_out(&mut request, &built.left_out.caches);
     if let Some(platform) = &target.platform {
-        let is_of_use = |name: &String| inputs.is_of_use(name, platform);
-        request.cache_from.retain(|from| from.attrs.get("ref").is_none_or(is_of_use));
+        inputs.keep_caches_for(platform, &mut request);
     }
     // Never reuse the name of an earlier export, which may still be in use at the daemon.
     request.reference = Uuid::new_v4().to_string();

@@ -17,7 +17,7 @@ use super::imports::Imports;
 use super::sources::{self, Parts, Readable};
 use super::submodules::Submodule;
 use super::totals::Totals;
-use crate::buildkit::{GitLogin, GitTree, Module, ReadImages, Session, Transcript};
+use crate::buildkit::{GitLogin, GitTree, Module, ReadImages, Session, Solve, Transcript};
 use crate::git::{Credentials, KeptRef};
 use crate::oci::{Auth, LazyClient, PullAnswers};
 use crate::outcome::StepError;
@@ -167,8 +167,14 @@ impl Inputs {
         })
     }
 
+    /// Removes the caches that are of no use for `platform` from those that `solve` imports.
+    pub(super) fn keep_caches_for(&self, platform: &Platform, solve: &mut Solve) {
+        let is_of_use = |cache: &String| self.is_of_use(cache, platform);
+        solve.cache_from.retain(|from| from.attrs.get("ref").is_none_or(is_of_use));
+    }
+
     /// Whether the cache with the name `cache` is of use for `platform` alone.
-    pub(super) fn is_of_use(&self, cache: &str, platform: &Platform) -> bool {
+    fn is_of_use(&self, cache: &str, platform: &Platform) -> bool {
         let mut own = self.own_caches.iter().filter(|own| own.cache.image.to_string() == cache);
         own.all(|own| own.platform.as_ref().is_none_or(|only| only == platform))
     }

@@ -11,8 +11,7 @@ use crate::telemetry;
 /// The part of `whole` for `platform`, which is pushed by its digest alone.
 pub(super) fn of(work: Work<'_>, whole: &Solve, platform: &Platform) -> Solve {
     let mut part = narrowed(whole, work.build, platform);
-    let is_of_use = |cache: &String| work.inputs.is_of_use(cache, platform);
-    part.cache_from.retain(|from| from.attrs.get("ref").is_none_or(is_of_use));
+    work.inputs.keep_caches_for(platform, &mut part);
     part.traceparent = telemetry::traceparent(&Span::current());
     part
 }
