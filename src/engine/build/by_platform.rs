@@ -8,7 +8,7 @@ mod joined;
 mod publish;
 mod request;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, try_join_all};
@@ -91,11 +91,7 @@ pub(super) async fn run(work: Work<'_>, whole: &Solve, wanted: &Wanted) -> Resul
     let index = Box::pin(publish::run(work, &children)).await?;
     let solved = joined::solved(build, &index, &children, &built);
     let log = Box::pin(log::attach(engine, build, inputs, &solved, kept(&parts, &built), cx)).await;
-    let exporting = Instant::now();
-    let export = async {
-        let exported = Box::pin(export(work, &parts, &built)).await;
-        (exported, exporting.elapsed())
-    };
+    let export = cache::timed(Box::pin(export(work, &parts, &built)));
     let ((exported, wrote), miss) = tokio::join!(export, explain(work, &parts, &built, explanations));
     Ok(Done { solved, left_out: joined::left_out(&built), log, exported, wrote, miss })
 }

@@ -4,6 +4,8 @@
 //! is pushed first. The cache follows in a separate solve, in which every step is already cached. Where each platform has a cache of
 //! its own, each has its solve.
 
+use std::time::{Duration, Instant};
+
 use tracing::warn;
 use uuid::Uuid;
 
@@ -35,6 +37,12 @@ pub(super) async fn export(
         all = all.and(one);
     }
     Ok(all)
+}
+
+/// The result of `work`, and how long it took.
+pub(super) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    (work.await, began.elapsed())
 }
 
 async fn export_to(

@@ -1,6 +1,6 @@
 //! Builds an image in one solve, on one daemon.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::part::{BuiltPart, Part, Work};
 use super::place::Place;
@@ -46,11 +46,7 @@ pub(super) async fn run(
     };
     let kept = if built.is_cached() { None } else { transcript.log() };
     let log = Box::pin(log::attach(engine, build, inputs, &built.solved, kept, cx)).await;
-    let exporting = Instant::now();
-    let export = async {
-        let exported = Box::pin(cache::export(work, &built, None)).await;
-        (exported, exporting.elapsed())
-    };
+    let export = cache::timed(Box::pin(cache::export(work, &built, None)));
     let ((exported, wrote), miss) = tokio::join!(export, explanation.of(build, inputs, &built));
     let (solved, left_out) = (built.solved, built.left_out.lines);
     Ok(Done { solved, left_out, log, exported, wrote, miss })
