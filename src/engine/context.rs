@@ -130,6 +130,11 @@ impl Cx {
         })
     }
 
+    /// The time that is `margin` before the step's deadline.
+    pub(super) fn before_deadline(&self, margin: Duration) -> Instant {
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
     /// Whether it is too late to begin something that a stop waits for.
     pub(super) fn is_late(&self) -> bool {
         Instant::now() + MARGIN >= self.deadline

@@ -154,7 +154,7 @@ fn request(
         head,
         dry_run: !update.commit,
         publish,
-        deadline: cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline),
+        deadline: cx.before_deadline(MARGIN),
         push_gate: cx.gate.clone(),
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Shared<'a> {
 
     /// The time by which every wait must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        self.cx.deadline.checked_sub(MARGIN).unwrap_or(self.cx.deadline)
+        self.cx.before_deadline(MARGIN)
     }
 
     /// The Applications of the step, those with labels by their names.

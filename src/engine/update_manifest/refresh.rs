@@ -24,7 +24,7 @@ pub(super) async fn refresh(engine: &Engine, update: &UpdateManifest, landed: &L
     let application = update.refresh.as_ref().filter(|_| landed.changed)?;
     cx.now(format!("committed {}; refreshing Argo CD's `{}`", landed.commit, application.name));
     let now = Instant::now();
-    let until = cx.deadline.checked_sub(MARGIN).unwrap_or(cx.deadline).min(now + LIMIT);
+    let until = cx.before_deadline(MARGIN).min(now + LIMIT);
     let refreshed = engine.argocd.refresh(&cx.workflow.namespace, application);
     let ended = tokio::select! {
         biased;
