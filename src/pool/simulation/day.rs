@@ -53,7 +53,6 @@ type Time = (u64, u64);
 
 struct Day<'a> {
     strategy: Strategy,
-    builds: &'a [Build],
     trace: &'a Trace,
     fleet: Fleet<'a>,
     now: u64,
@@ -89,7 +88,6 @@ impl<'a> Day<'a> {
         let outcome = Outcome { begun: 0, warm: 0, waited: vec![0; BUILDS] };
         Self {
             strategy,
-            builds: &trace.builds,
             trace,
             fleet: after_a_quiet_day(strategy, setup),
             now: 0,
@@ -111,7 +109,7 @@ impl<'a> Day<'a> {
         }
         self.schedule(GROWS * HOUR, Event::Changed(Change::Grown));
         self.schedule(SHRINKS * HOUR, Event::Changed(Change::Shrunk));
-        for (nth, build) in self.builds.iter().enumerate() {
+        for (nth, build) in self.trace.builds.iter().enumerate() {
             self.schedule(build.at, Event::Asked(nth));
         }
     }
@@ -126,7 +124,7 @@ impl<'a> Day<'a> {
     /// Begins a build, or lets it wait.
     fn enter(&mut self, build: usize) {
         self.since[build] = self.now;
-        let Build { service, draw, .. } = self.builds[build];
+        let Build { service, draw, .. } = self.trace.builds[build];
         match self.strategy.place(&self.fleet, service, draw) {
             Some(daemon) => self.begin(build, daemon),
             None => {
@@ -136,7 +134,7 @@ impl<'a> Day<'a> {
     }
 
     fn begin(&mut self, build: usize, daemon: usize) {
-        let Build { service, pace, .. } = self.builds[build];
+        let Build { service, pace, .. } = self.trace.builds[build];
         let is_warm = self.fleet.begin(daemon, service);
         self.outcome.begun += 1;
         self.outcome.warm += usize::from(is_warm);
@@ -148,7 +146,7 @@ impl<'a> Day<'a> {
 
     fn end(&mut self, build: usize) {
         if let Some((daemon, _)) = self.running.remove(&build) {
-            self.fleet.end(daemon, self.builds[build].service);
+            self.fleet.end(daemon, self.trace.builds[build].service);
             // One place is free now, so one build may begin.
             self.grant();
         }
@@ -169,7 +167,7 @@ impl<'a> Day<'a> {
         for (build, end) in &lost {
             self.running.remove(build);
             self.events.remove(end);
-            self.fleet.lose(daemon, self.builds[*build].service);
+            self.fleet.lose(daemon, self.trace.builds[*build].service);
         }
         for (build, _) in lost {
             self.enter(build);
@@ -178,7 +176,7 @@ impl<'a> Day<'a> {
 
     /// Gives a free place to the next build that can use one. Returns whether there is such a build.
     fn grant(&mut self) -> bool {
-        let (strategy, fleet, builds) = (self.strategy, &self.fleet, self.builds);
+        let (strategy, fleet, builds) = (self.strategy, &self.fleet, &self.trace.builds);
         let place = |build: &usize| {
             let Build { service, draw, .. } = builds[*build];
             Some((*build, strategy.place(fleet, service, draw)?))
