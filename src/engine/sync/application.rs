@@ -139,7 +139,7 @@ impl Followed<'_> {
             return Err(self.failed(state, waiting, "; the step's time is over"));
         }
         let refresh_at = self.refresh_again(patience).await?;
-        self.show(self.progress(waiting));
+        self.show(self.troubles.after(waiting.progress()));
         let stuck_at = self.troubles.over_at(self.shared.sync.stuck_after);
         let times = [over, refresh_at, look_at, stuck_at].into_iter().flatten();
         Ok(Next::JudgeAt(times.fold(self.shared.deadline(), Instant::min)))
@@ -188,13 +188,6 @@ impl Followed<'_> {
 
     fn show(&self, now: String) {
         self.shared.board.show(self.shared.cx, &self.target.application.name, now);
-    }
-
-    fn progress(&self, waiting: &Waiting) -> String {
-        match self.troubles.text().as_str() {
-            "" => waiting.progress(),
-            troubles => format!("{}: {troubles}", waiting.progress()),
-        }
     }
 }
 

@@ -174,13 +174,23 @@ impl Troubles {
         self.over_at(limit).is_some_and(|over| over <= Instant::now())
     }
 
-    /// The first troubles, and how many more there are; empty without any.
-    pub(super) fn text(&self) -> String {
+    /// Whether no pod is in trouble.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The first troubles, and how many more there are.
+    fn text(&self) -> String {
         let shown = self.texts.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
         match self.texts.len().saturating_sub(NAMED) {
             0 => shown,
             more => format!("{shown}; and {more} more"),
         }
+    }
+
+    /// `sentence`, and the troubles after it.
+    pub(super) fn after(&self, sentence: String) -> String {
+        if self.is_empty() { sentence } else { format!("{sentence}: {}", self.text()) }
     }
 }
 
@@ -216,13 +226,14 @@ mod tests {
         let began = Instant::now();
         assert_eq!(troubles.look_at(began), began + FIRST);
         troubles.note(seen(&["a", "b", "c", "d", "e"]));
-        assert_eq!(troubles.text(), "a; b; c; and 2 more");
+        assert_eq!(troubles.after("late".to_owned()), "late: a; b; c; and 2 more");
         tokio::time::advance(Duration::from_secs(6)).await;
         troubles.note(seen(&["a"]));
         assert!(!troubles.last(limit));
         tokio::time::advance(Duration::from_secs(5)).await;
         assert!(troubles.last(limit));
         troubles.note(seen(&[]));
-        assert!(!troubles.last(limit) && troubles.text().is_empty());
+        assert!(!troubles.last(limit));
+        assert_eq!(troubles.after("late".to_owned()), "late");
     }
 }

@@ -104,21 +104,13 @@ impl Followed<'_> {
     }
 
     fn show(&self, now: String) {
-        let now = match self.troubles.text().as_str() {
-            "" => now,
-            troubles => format!("{now}: {troubles}"),
-        };
-        self.shared.board.show(self.shared.cx, self.workload.name, now);
+        self.shared.board.show(self.shared.cx, self.workload.name, self.troubles.after(now));
     }
 
     fn failed(&self, problem: &str) -> Ended {
         let Placed { kind, namespace, name } = self.workload;
-        let mut message = format!("{} `{name}` in namespace `{namespace}` {problem}", kind.name());
-        match self.troubles.text().as_str() {
-            "" => {}
-            troubles => message.push_str(&format!(": {troubles}")),
-        }
-        Ended::Failed(report::failed(message, "", Health::Unknown.name()))
+        let message = format!("{} `{name}` in namespace `{namespace}` {problem}", kind.name());
+        Ended::Failed(report::failed(self.troubles.after(message), "", Health::Unknown.name()))
     }
 }
 

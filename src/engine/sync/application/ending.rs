@@ -52,13 +52,13 @@ impl Followed<'_> {
         if let Some(newer) = self.newer(state) {
             message.push_str(&format!("; it has the newer commit {}", short(newer)));
         }
-        match (self.troubles.text().as_str(), self.shared.looker.missing()) {
-            ("", Some(missing)) if is_about_pods(waiting) => {
-                message.push_str(&format!("; its pods cannot be looked at: {missing}"));
-            }
-            ("", _) => {}
-            (troubles, _) => message.push_str(&format!(": {troubles}")),
+        if self.troubles.is_empty()
+            && is_about_pods(waiting)
+            && let Some(missing) = self.shared.looker.missing()
+        {
+            message.push_str(&format!("; its pods cannot be looked at: {missing}"));
         }
+        let message = self.troubles.after(message);
         Ended::Failed(report::failed(message, &revision(state), state.health.name()))
     }
 }
