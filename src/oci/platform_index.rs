@@ -99,10 +99,6 @@ impl CopyTarget<'_> {
         before: Option<&str>,
         enter: impl Fn() -> Option<P>,
     ) -> Result<bool, OciError> {
-        match self.put_within(tag, &index.manifest, before, enter).await {
-            Ok(_) => Ok(true),
-            Err(OciError::Stopped { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.move_tag(tag, &index.manifest, before, enter).await
     }
 }

@@ -145,7 +145,18 @@ impl<'a> CopyTarget<'a> {
         before: Option<&str>,
         enter: impl Fn() -> Option<P>,
     ) -> Result<bool, OciError> {
-        match self.put_within(tag, &source.top, before, enter).await {
+        self.move_tag(tag, &source.top, before, enter).await
+    }
+
+    /// Moves `tag` to `manifest`, as [`Self::tag`] does.
+    pub(in crate::oci) async fn move_tag<P>(
+        &mut self,
+        tag: &str,
+        manifest: &RawManifest,
+        before: Option<&str>,
+        enter: impl Fn() -> Option<P>,
+    ) -> Result<bool, OciError> {
+        match self.put_within(tag, manifest, before, enter).await {
             Ok(_) => Ok(true),
             Err(OciError::Stopped { .. }) => Ok(false),
             Err(error) => Err(error),
