@@ -8,6 +8,7 @@ mod pods;
 mod report;
 mod rollout;
 mod shared;
+mod troubles;
 mod workload;
 
 use futures_util::FutureExt as _;

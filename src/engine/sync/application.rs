@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::look::{Placed, Troubles};
+use super::look::Placed;
 use super::patience::{Clock, Patience};
 use super::shared::{Arrived, Ended, Shared, Target};
+use super::troubles::Troubles;
 use crate::argocd::{
     ApplicationState, ApplicationWatch, Applications, Health, Standing, Waiting, Wanted, is_image,
 };

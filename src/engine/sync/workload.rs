@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::look::{Placed, Troubles, resource_of};
+use super::look::{Placed, resource_of};
 use super::report;
 use super::rollout::{self, RolloutState};
 use super::shared::{Arrived, Ended, Shared};
+use super::troubles::Troubles;
 use crate::argocd::Health;
 use crate::kube::ObjectWatch;
 use crate::oci::ImageRef;
