@@ -49,22 +49,25 @@ pub(super) async fn is_needed(
     if !engine.pool.is_divided(&wanted.platforms, |line| cx.now(line)).await {
         return Ok(false);
     }
-    let together = "no one buildkitd is for all `platforms` of this step, so each is built on its own";
+    let together =
+        "no single buildkitd builds for all `platforms` of this step, so each platform is built on its own";
     if !build.push {
         return Err(StepError::user(format!(
-            "{together}, and what they built becomes one image in a registry only; set `push: true`, or give each platform a step of its own"
+            "{together}, and only a registry can hold the image that joins them; set `push: true`, or give each platform a step of its own"
         )));
     }
     // Each exporter writes its names into the attestations, so one platform would have a digest for each kind of registry.
     let insecure = build.tags.iter().filter(|tag| tag.insecure).count();
     if build.attest.is_any() && insecure > 0 && insecure < build.tags.len() {
         return Err(StepError::user(format!(
-            "{together}, and `attest` names the image differently for secure and insecure registries; give `tags` one kind of registry, and copy the image to the other with a step `push`"
+            "{together}, and `attest` names the image differently for secure and insecure registries; use one kind of registry in `tags`, and copy the image to the other with a step `push`"
         )));
     }
     let count = build.platforms.len();
     if count > MOST {
-        return Err(StepError::user(format!("{together}, and at most {MOST} are; name fewer than {count}")));
+        return Err(StepError::user(format!(
+            "{together}; at most {MOST} platforms can be built this way, and this step names {count}; remove some, or split the step"
+        )));
     }
     Ok(true)
 }
