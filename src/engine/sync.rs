@@ -1,7 +1,6 @@
 //! `sync`: waits until a commit is deployed and its images run, with Argo CD or without.
 
 mod application;
-mod board;
 mod look;
 mod patience;
 mod pods;
@@ -9,6 +8,7 @@ mod report;
 mod rollout;
 mod shared;
 mod troubles;
+mod wait_progress;
 mod workload;
 
 use futures_util::FutureExt as _;

@@ -25,6 +25,8 @@ struct Followed<'a> {
     shared: &'a Shared<'a>,
     target: &'a Target<'a>,
     wanted: Wanted<'a>,
+    /// Its number in the progress of the step.
+    number: usize,
     applications: Applications,
     clock: Clock,
     troubles: Troubles,
@@ -48,12 +50,14 @@ enum Next {
 /// Waits until the Application runs what it is to run.
 pub(super) async fn follow<'a>(shared: &'a Shared<'a>, target: &'a Target<'a>) -> Result<Arrived, Ended> {
     let application = &target.application;
+    let number = shared.progress.add(&application.name);
     let applications = shared.engine.argocd.applications(shared.tenant(), &application.namespace).await?;
     let watch = ApplicationWatch::new(applications.clone(), application);
     let followed = Followed {
         shared,
         target,
         wanted: Wanted { commit: shared.sync.commit.as_deref(), images: target.images },
+        number,
         applications,
         clock: Clock::new(),
         troubles: Troubles::default(),
@@ -188,7 +192,7 @@ impl Followed<'_> {
     }
 
     fn show(&self, now: String) {
-        self.shared.board.show(self.shared.cx, &self.target.application.name, now);
+        self.shared.progress.show(self.shared.cx, self.number, now);
     }
 }
 

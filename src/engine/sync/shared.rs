@@ -7,8 +7,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::board::Board;
 use super::look::Looker;
+use super::wait_progress::WaitProgress;
 use crate::argocd::{Application, ArgoCdError, Lineage, Lineages};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
@@ -28,7 +28,7 @@ pub(super) struct Shared<'a> {
     pub(super) engine: &'a Engine,
     pub(super) sync: &'a Sync,
     pub(super) cx: &'a Cx,
-    pub(super) board: Board,
+    pub(super) progress: WaitProgress,
     pub(super) looker: Looker<'a>,
     lineages: Mutex<Lineages>,
     /// Held while the GitOps repository is asked.
@@ -88,9 +88,9 @@ impl<'a> Shared<'a> {
     pub(super) fn new(engine: &'a Engine, sync: &'a Sync, cx: &'a Cx) -> Self {
         let (lineages, remarks) = (Mutex::default(), Mutex::default());
         let looker = Looker::new(&engine.cluster, &cx.workflow.namespace);
-        let board = Board::default();
+        let progress = WaitProgress::default();
         let asking = AsyncMutex::default();
-        Self { engine, sync, cx, board, looker, lineages, asking, remarks }
+        Self { engine, sync, cx, progress, looker, lineages, asking, remarks }
     }
 
     /// The namespace of the workflow, whose rights are used.

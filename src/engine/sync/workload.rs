@@ -17,6 +17,8 @@ use crate::step::sync::Workload;
 struct Followed<'a> {
     shared: &'a Shared<'a>,
     workload: Placed<'a>,
+    /// Its number in the progress of the step.
+    number: usize,
     images: &'a [ImageRef],
     /// Since when it is waited.
     since: Instant,
@@ -28,11 +30,12 @@ pub(super) async fn follow<'a>(shared: &'a Shared<'a>, workload: &'a Workload) -
     let Workload { kind, namespace, name, images } = workload;
     let namespace = namespace.as_deref().unwrap_or(shared.tenant());
     let images = images.as_ref().unwrap_or(&shared.sync.images);
+    let number = shared.progress.add(name);
     let cluster = &shared.engine.cluster;
     let objects = cluster.tenant_objects(shared.tenant(), resource_of(*kind), namespace).await?;
     let workload = Placed { kind: *kind, namespace, name };
     let (since, troubles) = (Instant::now(), Troubles::default());
-    let followed = Followed { shared, workload, images, since, troubles };
+    let followed = Followed { shared, workload, number, images, since, troubles };
     followed.run(ObjectWatch::new(objects, name)).await
 }
 
@@ -43,7 +46,7 @@ impl Followed<'_> {
             let mut next = Box::pin(watch.next());
             object = loop {
                 let Some(until) = self.judge(object.as_ref()).await? else {
-                    self.shared.board.done(self.shared.cx, self.workload.name);
+                    self.shared.progress.done(self.shared.cx, self.number);
                     let (name, health) = (self.workload.name.to_owned(), Health::Healthy.name());
                     return Ok(Arrived { name, revision: String::new(), health });
                 };
@@ -105,7 +108,7 @@ impl Followed<'_> {
     }
 
     fn show(&self, now: String) {
-        self.shared.board.show(self.shared.cx, self.workload.name, self.troubles.after(now));
+        self.shared.progress.show(self.shared.cx, self.number, self.troubles.after(now));
     }
 
     fn failed(&self, problem: &str) -> Ended {

@@ -32,7 +32,7 @@ impl Followed<'_> {
 
     pub(super) fn arrived(&self, state: &ApplicationState) -> Arrived {
         let application = &self.target.application;
-        self.shared.board.done(self.shared.cx, &application.name);
+        self.shared.progress.done(self.shared.cx, self.number);
         if let Some(message) = state.condition("SharedResourceWarning") {
             self.shared.remark(format!("{application}: {message}"));
         }
