@@ -2,10 +2,10 @@
 
 mod applications;
 mod judgement;
+mod messages;
 mod standing;
 mod state;
 mod watch;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -23,13 +23,13 @@ use crate::time_limits::pauses;
 
 pub use applications::{Applications, Patched};
 pub use judgement::is_image;
-pub use standing::{Lineage, Lineages, Standing, Waiting, Wanted};
+pub(crate) use messages::short;
+pub use standing::{RevisionOrder, RevisionOrders, Standing, Waiting, Wanted};
 pub use state::{
     ApplicationState, AppliedImage, Condition, Health, ManagedWorkload, OperationPhase, OperationState,
     SyncStatus,
 };
 pub use watch::ApplicationWatch;
-pub(crate) use words::short;
 
 /// The annotation that makes Argo CD compare the Application with Git at once; Argo CD then removes it. `normal`
 /// works as well as `hard` for a new commit, and keeps the manifest cache.

@@ -4,7 +4,7 @@
 //! An operation that succeeded for our commit together with `Healthy` is not enough. At that moment, the health is still that of
 //! the old pods (measured with Argo CD 3.2.1, in each of 82 runs).
 
-use super::standing::{Lineage, Lineages, Standing, Waiting, Wanted};
+use super::standing::{RevisionOrder, RevisionOrders, Standing, Waiting, Wanted};
 use super::state::{ApplicationState, AppliedImage, Health, OperationPhase, SyncStatus};
 use crate::oci::ImageRef;
 
@@ -22,12 +22,12 @@ enum Revision<'a> {
 }
 
 impl ApplicationState {
-    /// Judges the state. `lineages` has the answers to earlier [`Standing::Ask`]s.
-    pub fn standing(&self, wanted: &Wanted<'_>, lineages: &Lineages) -> Standing {
+    /// Judges the state. `orders` has the answers to earlier [`Standing::Ask`]s.
+    pub fn standing(&self, wanted: &Wanted<'_>, orders: &RevisionOrders) -> Standing {
         if let Some(waiting) = self.uncompared() {
             return Standing::Waiting(waiting);
         }
-        let revision = match self.revision(wanted, lineages) {
+        let revision = match self.revision(wanted, orders) {
             Ok(revision) => revision,
             Err(standing) => return standing,
         };
@@ -35,7 +35,7 @@ impl ApplicationState {
             return Standing::Waiting(waiting);
         }
         if let Revision::Newer(by) = revision
-            && let Some(standing) = self.superseded(by, wanted, lineages)
+            && let Some(standing) = self.superseded(by, wanted, orders)
         {
             return standing;
         }
@@ -66,17 +66,21 @@ impl ApplicationState {
         is_unknown.then(|| Waiting::NotCompared { message: "its sync status is `Unknown`".to_owned() })
     }
 
-    fn revision<'a>(&'a self, wanted: &Wanted<'_>, lineages: &Lineages) -> Result<Revision<'a>, Standing> {
+    fn revision<'a>(
+        &'a self,
+        wanted: &Wanted<'_>,
+        orders: &RevisionOrders,
+    ) -> Result<Revision<'a>, Standing> {
         let Some(commit) = wanted.commit else { return Ok(Revision::Ours) };
         if self.revisions.iter().any(|revision| revision == commit) {
             return Ok(Revision::Ours);
         }
         let mut is_older = false;
         for revision in self.commits() {
-            match lineages.get(revision) {
-                Some(Lineage::Newer) => return Ok(Revision::Newer(revision)),
-                Some(Lineage::Older) => is_older = true,
-                Some(Lineage::Unknown) => {}
+            match orders.get(revision) {
+                Some(RevisionOrder::Newer) => return Ok(Revision::Newer(revision)),
+                Some(RevisionOrder::Older) => is_older = true,
+                Some(RevisionOrder::Unknown) => {}
                 None => return Err(Standing::Ask { revision: revision.to_owned() }),
             }
         }
@@ -141,7 +145,7 @@ impl ApplicationState {
 
     /// Whether a newer commit was applied that does not have the wanted images; the present one is `by`. A commit that changes
     /// nothing of this Application begins no operation, so the one that was applied last may be ours, or even an older one.
-    fn superseded(&self, by: &str, wanted: &Wanted<'_>, lineages: &Lineages) -> Option<Standing> {
+    fn superseded(&self, by: &str, wanted: &Wanted<'_>, orders: &RevisionOrders) -> Option<Standing> {
         let applied = &self.operation.images;
         // A partial sync (self-heal, `ApplyOutOfSyncOnly`) lists only what it has changed: the image of another repository says nothing.
         let is_replaced = |image: &ImageRef| {
@@ -152,9 +156,9 @@ impl ApplicationState {
             return None;
         }
         for revision in self.operation.commits().filter(|revision| wanted.commit != Some(*revision)) {
-            match lineages.get(revision) {
-                Some(Lineage::Newer) => return Some(Standing::Superseded { by: by.to_owned() }),
-                Some(Lineage::Older | Lineage::Unknown) => {}
+            match orders.get(revision) {
+                Some(RevisionOrder::Newer) => return Some(Standing::Superseded { by: by.to_owned() }),
+                Some(RevisionOrder::Older | RevisionOrder::Unknown) => {}
                 None => return Some(Standing::Ask { revision: revision.to_owned() }),
             }
         }

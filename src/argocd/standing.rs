@@ -14,9 +14,10 @@ pub struct Wanted<'a> {
     pub images: &'a [ImageRef],
 }
 
-/// How a commit that Argo CD has stands to the one that is waited for.
+/// The order of a revision that Argo CD has, seen from the commit that is waited for. `CommitOrder` in `write_back` says it the other way
+/// round: there, `Newer` means that our commit is the newer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lineage {
+pub enum RevisionOrder {
     /// It is a descendant.
     Newer,
     /// It is an ancestor, so ours is still to come.
@@ -26,7 +27,7 @@ pub enum Lineage {
 }
 
 /// The answers about revisions that were asked for.
-pub type Lineages = BTreeMap<String, Lineage>;
+pub type RevisionOrders = BTreeMap<String, RevisionOrder>;
 
 /// What a state says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ mod problems;
 
 use serde_json::{Value, json};
 
-use super::{ApplicationState, Lineage, Lineages, Standing, Wanted};
+use super::{ApplicationState, RevisionOrder, RevisionOrders, Standing, Wanted};
 use crate::oci::ImageRef;
 
 const OURS: &str = "1111111111111111111111111111111111111111";
@@ -56,15 +56,15 @@ fn merge(object: &mut Value, changes: Value) {
 
 /// What the state means for a wait for [`OURS`] with [`OUR_IMAGE`].
 fn standing(object: &Value) -> Standing {
-    standing_after(object, &[(OLD, Lineage::Older), (NEW, Lineage::Newer)])
+    standing_after(object, &[(OLD, RevisionOrder::Older), (NEW, RevisionOrder::Newer)])
 }
 
-fn standing_after(object: &Value, answers: &[(&str, Lineage)]) -> Standing {
+fn standing_after(object: &Value, answers: &[(&str, RevisionOrder)]) -> Standing {
     let images = image(OUR_IMAGE);
-    let lineages: Lineages =
-        answers.iter().map(|(revision, lineage)| ((*revision).to_owned(), *lineage)).collect();
+    let orders: RevisionOrders =
+        answers.iter().map(|(revision, order)| ((*revision).to_owned(), *order)).collect();
     let wanted = Wanted { commit: Some(OURS), images: &images };
-    ApplicationState::read(object).standing(&wanted, &lineages)
+    ApplicationState::read(object).standing(&wanted, &orders)
 }
 
 fn image(text: &str) -> Vec<ImageRef> {

@@ -2,12 +2,12 @@
 
 mod application;
 mod look;
-mod patience;
 mod pods;
 mod report;
 mod rollout;
 mod shared;
 mod troubles;
+mod wait_limit;
 mod wait_progress;
 mod workload;
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{NEW, OLD, OLD_IMAGE, OUR_IMAGE, OURS, application, image, standing, standing_after};
 use crate::argocd::{
-    ApplicationState, Health, Lineage, Lineages, OperationPhase, Standing, SyncStatus, Waiting, Wanted,
-    is_image,
+    ApplicationState, Health, OperationPhase, RevisionOrder, RevisionOrders, Standing, SyncStatus, Waiting,
+    Wanted, is_image,
 };
 
 const REFRESH: &str = "argocd.argoproj.io/refresh";
@@ -78,9 +78,9 @@ fn another_commit_is_asked_for_once() {
     let later = application(NEW, OUR_IMAGE, json!({}));
     assert_eq!(standing_after(&later, &[]), Standing::Ask { revision: NEW.into() });
     // It contains ours, and our image runs: the repository has more than this Application.
-    assert_eq!(standing_after(&later, &[(NEW, Lineage::Newer)]), Standing::Done);
+    assert_eq!(standing_after(&later, &[(NEW, RevisionOrder::Newer)]), Standing::Done);
     let unknown = Waiting::OtherRevision { revision: NEW.into(), is_older: false };
-    assert_eq!(standing_after(&later, &[(NEW, Lineage::Unknown)]), Standing::Waiting(unknown));
+    assert_eq!(standing_after(&later, &[(NEW, RevisionOrder::Unknown)]), Standing::Waiting(unknown));
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn the_commit_that_was_applied_last_decides_what_supersedes() {
     let last = "4444444444444444444444444444444444444444";
     let mut state = application(NEW, OLD_IMAGE, json!({}));
     state["status"]["operationState"]["syncResult"]["revision"] = json!(last);
-    let newer = (NEW, Lineage::Newer);
+    let newer = (NEW, RevisionOrder::Newer);
     assert_eq!(standing_after(&state, &[newer]), Standing::Ask { revision: last.into() });
     let superseded = Standing::Superseded { by: NEW.into() };
-    assert_eq!(standing_after(&state, &[newer, (last, Lineage::Newer)]), superseded);
+    assert_eq!(standing_after(&state, &[newer, (last, RevisionOrder::Newer)]), superseded);
     // Ours has changed nothing either: the image was written to a file that this Application does not use.
     let no_image = Standing::Waiting(Waiting::NoImage { image: OUR_IMAGE.into(), is_applied: false });
-    assert_eq!(standing_after(&state, &[newer, (last, Lineage::Older)]), no_image);
+    assert_eq!(standing_after(&state, &[newer, (last, RevisionOrder::Older)]), no_image);
 }
 
 /// An operation that heals or applies only what differs lists nothing else. Our image may still run, or crash.
@@ -149,7 +149,7 @@ fn an_image_that_is_only_in_the_manifest_does_not_count() {
 fn without_a_commit_and_images_health_decides() {
     let state = ApplicationState::read(&application("main", OLD_IMAGE, json!({})));
     let wanted = Wanted { commit: None, images: &[] };
-    assert_eq!(state.standing(&wanted, &Lineages::new()), Standing::Done);
+    assert_eq!(state.standing(&wanted, &RevisionOrders::new()), Standing::Done);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::look::Placed;
-use super::patience::{Clock, Patience};
+use super::look::WorkloadRef;
 use super::shared::{Arrived, Ended, Shared, Target};
 use super::troubles::Troubles;
+use super::wait_limit::{Clock, WaitLimit};
 use crate::argocd::{
     ApplicationState, ApplicationWatch, Applications, Health, Standing, Waiting, Wanted, is_image,
 };
@@ -97,13 +97,13 @@ impl Followed<'_> {
 
     /// Whether our commit is deployed already. Without a commit, only a comparison with Git can tell what there is to deploy.
     fn is_deployed(&self, state: &ApplicationState) -> bool {
-        let standing = state.standing(&self.wanted, &self.shared.lineages());
+        let standing = state.standing(&self.wanted, &self.shared.orders());
         self.wanted.commit.is_some() && standing == Standing::Done
     }
 
     async fn judge(&mut self, state: &ApplicationState) -> Result<Next, Ended> {
         loop {
-            let standing = state.standing(&self.wanted, &self.shared.lineages());
+            let standing = state.standing(&self.wanted, &self.shared.orders());
             if standing != Standing::Done {
                 self.done_since = None;
             }
@@ -135,15 +135,15 @@ impl Followed<'_> {
         if self.is_only_scaling(state, waiting) {
             return Ok(Next::Arrived);
         }
-        let (patience, now) = (self.patience(state, waiting), Instant::now());
-        let over = patience.limit.map(|limit| since + limit);
+        let (wait_limit, now) = (self.wait_limit(state, waiting), Instant::now());
+        let over = wait_limit.limit.map(|limit| since + limit);
         if over.is_some_and(|over| over <= now) || self.troubles.last(self.shared.sync.stuck_after) {
             return self.give_up(state, waiting);
         }
         if self.shared.deadline() <= now {
             return Err(self.failed(state, waiting, "; the step's time is over"));
         }
-        let refresh_at = self.refresh_again(patience).await?;
+        let refresh_at = self.refresh_again(wait_limit).await?;
         self.show(self.troubles.after(waiting.progress()));
         let stuck_at = self.troubles.over_at(self.shared.sync.stuck_after);
         let times = [over, refresh_at, look_at, stuck_at].into_iter().flatten();
@@ -151,11 +151,11 @@ impl Followed<'_> {
     }
 
     /// An autoscaler is Degraded while new pods have no metrics yet, and then so is the Application.
-    fn patience(&self, state: &ApplicationState, waiting: &Waiting) -> Patience {
-        let patience = Patience::of(waiting);
+    fn wait_limit(&self, state: &ApplicationState, waiting: &Waiting) -> WaitLimit {
+        let wait_limit = WaitLimit::of(waiting);
         match *waiting == Waiting::Degraded && state.has_autoscaler && !self.troubles.has_failed() {
-            true => Patience { limit: Some(self.shared.sync.stuck_after), ..patience },
-            false => patience,
+            true => WaitLimit { limit: Some(self.shared.sync.stuck_after), ..wait_limit },
+            false => wait_limit,
         }
     }
 
@@ -170,7 +170,7 @@ impl Followed<'_> {
             return None;
         }
         if self.troubles.look_at(since) <= Instant::now() {
-            let look = self.shared.looker.look(&placed(state), self.wanted.images).await;
+            let look = self.shared.looker.look(&workloads(state), self.wanted.images).await;
             self.troubles.note(look);
         }
         Some(self.troubles.look_at(since))
@@ -181,7 +181,7 @@ impl Followed<'_> {
         *waiting == Waiting::NotHealthy { health: Health::Progressing }
             && self.troubles.is_only_scaling()
             // A workload of another kind was not looked at.
-            && placed(state).len() == state.workloads.len()
+            && workloads(state).len() == state.workloads.len()
             && self.runs_images(state)
     }
 
@@ -202,10 +202,10 @@ fn is_about_pods(waiting: &Waiting) -> bool {
 }
 
 /// The workloads of the Application whose rollout can be followed.
-fn placed(state: &ApplicationState) -> Vec<Placed<'_>> {
-    let placed = state.workloads.iter().filter_map(|workload| {
+fn workloads(state: &ApplicationState) -> Vec<WorkloadRef<'_>> {
+    let workloads = state.workloads.iter().filter_map(|workload| {
         let kind = WorkloadKind::of(&workload.kind)?;
-        Some(Placed { kind, namespace: &workload.namespace, name: &workload.name })
+        Some(WorkloadRef { kind, namespace: &workload.namespace, name: &workload.name })
     });
-    placed.collect()
+    workloads.collect()
 }

@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// A workload and its place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
+pub(super) struct WorkloadRef<'a> {
     pub(super) kind: WorkloadKind,
     pub(super) namespace: &'a str,
     pub(super) name: &'a str,
@@ -60,32 +60,32 @@ impl<'a> Looker<'a> {
     }
 
     /// Looks at some workloads, and at their pods that run one of `images`.
-    pub(super) async fn look(&self, workloads: &[Placed<'_>], images: &[ImageRef]) -> Look {
+    pub(super) async fn look(&self, workloads: &[WorkloadRef<'_>], images: &[ImageRef]) -> Look {
         let mut look = Look { is_partial: workloads.len() > WORKLOADS, ..Look::default() };
         let is_late = timeout(LIMIT, self.all(workloads, images, &mut look)).await.is_err();
         look.is_partial |= is_late;
         look
     }
 
-    async fn all(&self, workloads: &[Placed<'_>], images: &[ImageRef], look: &mut Look) {
+    async fn all(&self, workloads: &[WorkloadRef<'_>], images: &[ImageRef], look: &mut Look) {
         // The semaphore is never closed.
         let Ok(_turn) = LOOKS.acquire().await else { return };
-        for placed in workloads.iter().take(WORKLOADS) {
-            if self.missing().is_some() || self.one(placed, images, look).await.is_none() {
+        for workload in workloads.iter().take(WORKLOADS) {
+            if self.missing().is_some() || self.one(workload, images, look).await.is_none() {
                 look.is_partial = true;
             }
         }
     }
 
     /// Adds what is seen of one workload. `None` if it cannot be seen.
-    async fn one(&self, placed: &Placed<'_>, images: &[ImageRef], look: &mut Look) -> Option<()> {
+    async fn one(&self, workload: &WorkloadRef<'_>, images: &[ImageRef], look: &mut Look) -> Option<()> {
         let objects =
-            self.cluster.tenant_objects(self.tenant, resource_of(placed.kind), placed.namespace).await;
-        let object = self.seen(self.seen(objects)?.get(placed.name).await)??;
-        look.states.push(rollout::state(placed.kind, &object));
+            self.cluster.tenant_objects(self.tenant, resource_of(workload.kind), workload.namespace).await;
+        let object = self.seen(self.seen(objects)?.get(workload.name).await)??;
+        look.states.push(rollout::state(workload.kind, &object));
         let labels = rollout::selector(&object)?;
         let objects =
-            self.cluster.tenant_objects(self.tenant, resource("", "v1", "Pod"), placed.namespace).await;
+            self.cluster.tenant_objects(self.tenant, resource("", "v1", "Pod"), workload.namespace).await;
         let found = self.seen(self.seen(objects)?.list(&labels, PODS).await)?;
         look.troubles.extend(pods::troubles(&found, images));
         Some(())

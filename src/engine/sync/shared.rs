@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::look::Looker;
 use super::wait_progress::WaitProgress;
-use crate::argocd::{Application, ArgoCdError, Lineage, Lineages};
+use crate::argocd::{Application, ArgoCdError, RevisionOrder, RevisionOrders};
 use crate::engine::Engine;
 use crate::engine::context::Cx;
 use crate::kube::KubeError;
@@ -30,7 +30,7 @@ pub(super) struct Shared<'a> {
     pub(super) cx: &'a Cx,
     pub(super) progress: WaitProgress,
     pub(super) looker: Looker<'a>,
-    lineages: Mutex<Lineages>,
+    orders: Mutex<RevisionOrders>,
     /// Held while the GitOps repository is asked.
     asking: AsyncMutex<()>,
     remarks: Mutex<Vec<String>>,
@@ -86,11 +86,11 @@ impl From<KubeError> for Ended {
 
 impl<'a> Shared<'a> {
     pub(super) fn new(engine: &'a Engine, sync: &'a Sync, cx: &'a Cx) -> Self {
-        let (lineages, remarks) = (Mutex::default(), Mutex::default());
+        let (orders, remarks) = (Mutex::default(), Mutex::default());
         let looker = Looker::new(&engine.cluster, &cx.workflow.namespace);
         let progress = WaitProgress::default();
         let asking = AsyncMutex::default();
-        Self { engine, sync, cx, progress, looker, lineages, asking, remarks }
+        Self { engine, sync, cx, progress, looker, orders, asking, remarks }
     }
 
     /// The namespace of the workflow, whose rights are used.
@@ -153,37 +153,37 @@ impl<'a> Shared<'a> {
     }
 
     /// The answers about revisions so far.
-    pub(super) fn lineages(&self) -> MutexGuard<'_, Lineages> {
-        self.lineages.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub(super) fn orders(&self) -> MutexGuard<'_, RevisionOrders> {
+        self.orders.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Asks the GitOps repository whether `revision` descends from our commit, and keeps the answer.
     pub(super) async fn ask(&self, revision: &str) -> Result<(), StepError> {
         // The Applications of one step are mostly at the same revision: one of them asks.
         let _turn = self.asking.lock().await;
-        if self.lineages().contains_key(revision) {
+        if self.orders().contains_key(revision) {
             return Ok(());
         }
         let limit = calls::GIT_QUESTION.whole();
-        let asked = within(limit, "the server of the GitOps repository", self.lineage(revision)).await;
-        let lineage = asked.map_err(|late| StepError::transient(late.to_string()))??;
-        self.lineages().insert(revision.to_owned(), lineage);
+        let asked = within(limit, "the server of the GitOps repository", self.order_of(revision)).await;
+        let order = asked.map_err(|late| StepError::transient(late.to_string()))??;
+        self.orders().insert(revision.to_owned(), order);
         Ok(())
     }
 
-    async fn lineage(&self, revision: &str) -> Result<Lineage, StepError> {
+    async fn order_of(&self, revision: &str) -> Result<RevisionOrder, StepError> {
         let (Some(gitops), Some(commit)) = (&self.sync.gitops, &self.sync.commit) else {
-            return Ok(Lineage::Unknown);
+            return Ok(RevisionOrder::Unknown);
         };
         let credentials = self.engine.git_credentials(self.cx, &gitops.repo, gitops.secret.as_ref()).await?;
         let git = self.engine.git.of(self.engine.tenancy.tenant(&self.cx.workflow));
         let ours = SourceCommit { repo: gitops.repo.clone(), credentials, commit: commit.clone() };
         Ok(match compare_ancestry(&git, &ours, revision).await? {
-            CommitOrder::Older => Lineage::Newer,
-            CommitOrder::Newer => Lineage::Older,
+            CommitOrder::Older => RevisionOrder::Newer,
+            CommitOrder::Newer => RevisionOrder::Older,
             CommitOrder::Unknown(why) => {
                 info!("cannot tell whether {revision} descends from our commit {commit}: {why}");
-                Lineage::Unknown
+                RevisionOrder::Unknown
             }
         })
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::look::{Placed, resource_of};
+use super::look::{WorkloadRef, resource_of};
 use super::report;
 use super::rollout::{self, RolloutState};
 use super::shared::{Arrived, Ended, Shared};
@@ -16,7 +16,7 @@ use crate::step::sync::Workload;
 /// One wait.
 struct Followed<'a> {
     shared: &'a Shared<'a>,
-    workload: Placed<'a>,
+    workload: WorkloadRef<'a>,
     /// Its number in the progress of the step.
     number: usize,
     images: &'a [ImageRef],
@@ -33,7 +33,7 @@ pub(super) async fn follow<'a>(shared: &'a Shared<'a>, workload: &'a Workload) -
     let number = shared.progress.add(name);
     let cluster = &shared.engine.cluster;
     let objects = cluster.tenant_objects(shared.tenant(), resource_of(*kind), namespace).await?;
-    let workload = Placed { kind: *kind, namespace, name };
+    let workload = WorkloadRef { kind: *kind, namespace, name };
     let (since, troubles) = (Instant::now(), Troubles::default());
     let followed = Followed { shared, workload, number, images, since, troubles };
     followed.run(ObjectWatch::new(objects, name)).await
@@ -112,7 +112,7 @@ impl Followed<'_> {
     }
 
     fn failed(&self, problem: &str) -> Ended {
-        let Placed { kind, namespace, name } = self.workload;
+        let WorkloadRef { kind, namespace, name } = self.workload;
         let message = format!("{} `{name}` in namespace `{namespace}` {problem}", kind.name());
         Ended::Failed(report::failed(self.troubles.after(message), "", Health::Unknown.name()))
     }

@@ -1,7 +1,7 @@
 //! How a wait for an Application ends, and what it says.
 
 use super::{Followed, Next, is_about_pods};
-use crate::argocd::{ApplicationState, Health, Lineage, Waiting, short};
+use crate::argocd::{ApplicationState, Health, RevisionOrder, Waiting, short};
 use crate::engine::sync::report;
 use crate::engine::sync::shared::{Arrived, Ended};
 
@@ -26,8 +26,8 @@ impl Followed<'_> {
         if state.revisions.iter().any(|revision| revision == commit) {
             return None;
         }
-        let lineages = self.shared.lineages();
-        state.commits().find(|revision| lineages.get(*revision) == Some(&Lineage::Newer))
+        let orders = self.shared.orders();
+        state.commits().find(|revision| orders.get(*revision) == Some(&RevisionOrder::Newer))
     }
 
     pub(super) fn arrived(&self, state: &ApplicationState) -> Arrived {

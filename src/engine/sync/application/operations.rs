@@ -5,8 +5,8 @@ use tracing::{info, warn};
 
 use super::Followed;
 use crate::argocd::{ApplicationState, Patched, Waiting, short};
-use crate::engine::sync::patience::Patience;
 use crate::engine::sync::shared::Ended;
+use crate::engine::sync::wait_limit::WaitLimit;
 use crate::outcome::Fault;
 
 impl Followed<'_> {
@@ -48,8 +48,8 @@ impl Followed<'_> {
     }
 
     /// Refreshes if that is due, and returns when it is due next.
-    pub(super) async fn refresh_again(&mut self, patience: Patience) -> Result<Option<Instant>, Ended> {
-        let Some(every) = patience.refresh else { return Ok(None) };
+    pub(super) async fn refresh_again(&mut self, wait_limit: WaitLimit) -> Result<Option<Instant>, Ended> {
+        let Some(every) = wait_limit.refresh else { return Ok(None) };
         if self.clock.refresh_at(every) <= Instant::now() {
             self.refresh().await?;
         }

@@ -9,7 +9,7 @@ use crate::argocd::Waiting;
 
 /// What is done while a state lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience {
+pub(super) struct WaitLimit {
     /// How long it may last. `None`: as long as the step may.
     pub(super) limit: Option<Duration>,
     /// The time between two refreshes, where a refresh may end it.
@@ -20,7 +20,7 @@ const fn seconds(limit: u64) -> Option<Duration> {
     Some(Duration::from_secs(limit))
 }
 
-impl Patience {
+impl WaitLimit {
     /// For `waiting`. Each limit is some times what a busy controller needed on a real cluster.
     pub(super) fn of(waiting: &Waiting) -> Self {
         let (limit, refresh) = match waiting {
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_comparison_is_refreshed_before_its_limit() {
-        let Patience { limit, refresh } = Patience::of(&not_compared());
+        let WaitLimit { limit, refresh } = WaitLimit::of(&not_compared());
         assert!(refresh.zip(limit).is_some_and(|(refresh, limit)| refresh * 2 < limit));
         let clock = Clock::new();
         assert_eq!(clock.refresh_at(Duration::from_secs(6)) - Instant::now(), Duration::from_secs(6));
