@@ -189,7 +189,7 @@ pub(super) fn unreachable_advice(why: &str, tls: bool) -> &'static str {
         return "its certificate is not signed by the CA we were given, is expired, or names another server: check ca, server name and the daemon's certificate";
     }
     // With TLS 1.3 a server rejects a client after the handshake, so the alert may be lost with the connection.
-    if says(&["alert"]) || tls && says(&["closed", "reset by peer", "roken pipe"]) {
+    if says(&["alert"]) || tls && says(&["closed", "reset by peer", "roken pipe", "was not ready"]) {
         return "the daemon refused our client certificate: check cert and key, and the CA that the daemon was given";
     }
     if says(&["InvalidContentType", "corrupt message"]) {
