@@ -1,4 +1,4 @@
-//! Client for code forges: pull requests, and commits through an API. It supports Gitea and GitHub.
+//! Client for code forges: pull requests, commits through an API, and statuses of commits. It supports Gitea and GitHub.
 //!
 //! Every call first reads the repository. So a write to a renamed repository uses the present name, and a write to an
 //! archived one is refused with a clear message. The token is sent in the `Authorization` header only, to one host
@@ -14,10 +14,12 @@ mod github;
 mod hooks;
 mod http;
 mod labels;
+mod packages;
 mod pull;
 mod pulls;
 pub(crate) mod refusal;
 mod repository;
+mod statuses;
 mod wire;
 mod writable;
 
@@ -33,6 +35,7 @@ pub use error::ForgeError;
 pub use hooks::Hook;
 pub use pull::{AutoMerge, MergeMethod, OpenPull, Pull, PullError, PullRequest};
 pub use repository::{BadRepository, Dialect, ForgeRepository};
+pub use statuses::{Status, StatusState};
 
 use crate::time_limits::calls;
 use client::ForgeClient;
@@ -164,6 +167,38 @@ impl Forge {
         token: &SecretString,
     ) -> Result<Vec<Hook>, ForgeError> {
         hooks::read(&ForgeClient::new(self.http.clone(), repository, token, "read the hooks of")?).await
+    }
+
+    /// Sets a status of a commit, unless the newest one of its context says the same. Returns whether it was written.
+    ///
+    /// On Gitea the token needs the scope `write:repository`, on GitHub `statuses=write`.
+    ///
+    /// # Errors [`ForgeError::UnknownCommit`] if the repository does not have the commit. For others see [`ForgeError::fault`];
+    /// transient errors were already retried.
+    pub async fn set_status(
+        &self,
+        repository: &ForgeRepository,
+        token: &SecretString,
+        wanted: &Status,
+    ) -> Result<bool, ForgeError> {
+        let repo = self.open(repository, token, "set the status of a commit in").await?;
+        statuses::set(&repo.client, wanted).await
+    }
+
+    /// Links an image in the forge's own registry to the repository, whose owner must be the image's; Gitea only. `path` is the
+    /// image's name without the registry. Returns whether the image was not linked before. The token needs the scope
+    /// `write:package`.
+    ///
+    /// # Errors [`ForgeError::Refused`] if the image is linked to another repository. For others see [`ForgeError::fault`];
+    /// transient errors were already retried.
+    pub async fn link_package(
+        &self,
+        repository: &ForgeRepository,
+        token: &SecretString,
+        path: &str,
+    ) -> Result<bool, ForgeError> {
+        let repo = self.open(repository, token, &format!("link the image `{path}` to")).await?;
+        packages::link(&repo.client, path).await
     }
 
     async fn open(

@@ -40,7 +40,7 @@
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
 //! | [`argocd`] | Argo CD's Applications, through [`kube`] |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from the API or a directory; watches of workflows; leader election |
-//! | [`forge`] | pull requests, and commits through an API, on Gitea and GitHub |
+//! | [`forge`] | pull requests, commits through an API, and statuses of commits, on Gitea and GitHub |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens, copies of images |
 //! | [`signature`] | signatures of images and the keys for them, as functions from bytes to bytes |

@@ -33,6 +33,16 @@ pub enum ForgeError {
         /// The text of the server.
         said: String,
     },
+    /// The repository does not have the commit (404, or GitHub's 422). Gitea also answers 500, as in an outage.
+    #[error(
+        "cannot {at}: the repository has no commit `{commit}`; push it first, or correct `commit` and `repo`"
+    )]
+    UnknownCommit {
+        /// The action, the repository and the server.
+        at: String,
+        /// The commit.
+        commit: String,
+    },
     /// A rule of the repository or of the forge forbids the request (403, 405, 409, 422, 423).
     #[error("cannot {at}: {why}")]
     Refused {
@@ -105,6 +115,7 @@ impl ForgeError {
             Self::Unavailable { .. } | Self::Conflict { .. } => Fault::Transient,
             Self::Login { .. }
             | Self::Missing { .. }
+            | Self::UnknownCommit { .. }
             | Self::Refused { .. }
             | Self::Moved { .. }
             | Self::Unexpected { .. }

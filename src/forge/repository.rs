@@ -118,6 +118,18 @@ impl ForgeRepository {
         below(&self.api, repo.into_iter().chain(segments.iter().copied()))
     }
 
+    /// `packages/{owner}/container/{name}/…` of the API: an image of the owner in the forge's registry.
+    pub(super) fn package_url(&self, name: &str, segments: &[&str]) -> Url {
+        let package = ["packages", &self.owner, "container", name];
+        below(&self.api, package.into_iter().chain(segments.iter().copied()))
+    }
+
+    /// Whether the forge's own registry is at `registry`, a host with or without a port: the server of the API serves it.
+    pub fn is_registry(&self, registry: &str) -> bool {
+        let registry = Url::parse(&format!("{}://{registry}/", self.api.scheme()));
+        registry.is_ok_and(|registry| registry.origin() == self.api.origin())
+    }
+
     /// `orgs/{owner}/…` of the API.
     pub(super) fn organisation_url(&self, segments: &[&str]) -> Url {
         below(&self.api, ["orgs", &self.owner].into_iter().chain(segments.iter().copied()))
