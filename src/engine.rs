@@ -5,6 +5,7 @@ pub(crate) mod binding;
 mod build;
 pub(crate) mod cache;
 mod certificates;
+mod commit_status;
 mod context;
 mod credentials;
 mod failures;
@@ -65,6 +66,14 @@ pub struct Workflow {
     pub namespace: String,
     /// The workflow's uid, which is also its trace id.
     pub uid: String,
+}
+
+impl Workflow {
+    /// Its page in Argo's UI at the address `ui`.
+    fn page(&self, ui: &str) -> String {
+        let Self { name, namespace, uid } = self;
+        format!("{}/workflows/{namespace}/{name}?uid={uid}", ui.trim_end_matches('/'))
+    }
 }
 
 /// The name of a step's builds at buildkitd. It is the same after a restart. It is also the same for a retry, so a failure in

@@ -112,6 +112,7 @@ pub struct Metrics {
     manifests: Family<ResultLabels, Counter>,
     refreshes: Family<ResultLabels, Counter>,
     syncs: Family<ResultLabels, Counter>,
+    commit_statuses: Family<ResultLabels, Counter>,
     polled: Family<ResultLabels, Counter>,
     copied_bytes: Counter,
     spared_blobs: Family<ResultLabels, Counter>,
@@ -192,6 +193,12 @@ impl Metrics {
                 "Waits for a deployment that ended, by result",
                 Family::default(),
             ),
+            commit_statuses: add(
+                &mut registry,
+                "commit_statuses",
+                "Commit statuses of forges, by whether they were written",
+                Family::default(),
+            ),
             polled: add(
                 &mut registry,
                 "polled",
@@ -259,6 +266,11 @@ impl Metrics {
     /// Records the end of a wait for a deployment: `healthy`, `superseded` or `failed`.
     pub fn synced(&self, result: &'static str) {
         self.syncs.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Records a commit status: `posted`, `unchanged` or `failed`.
+    pub fn commit_status_set(&self, result: &'static str) {
+        self.commit_statuses.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// Records that `poll` looked at `count` branches, tags or services with this result.

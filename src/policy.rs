@@ -67,14 +67,14 @@ impl Policy {
         let refused =
             |named: NamedTarget, field: String| Refused::new(self, namespace, entry, lists, named, field);
         match step {
-            Step::Steps(steps) => steps.entries.iter().try_for_each(|each| match unlisted(each, lists) {
+            Step::Steps(steps) => steps.entries.iter().try_for_each(|each| match unlisted(each, lists, namespace) {
                 Some(named) => {
                     let field = format!("entry `{}`, {}", each.name, named.field);
                     Err(refused(named, field))
                 }
                 None => Ok(()),
             }),
-            step => match named::of(step).into_iter().find(|named| !lists.have(named)) {
+            step => match named::of(step, namespace).into_iter().find(|named| !lists.have(named)) {
                 Some(named) => {
                     let field = named.field.to_owned();
                     Err(refused(named, field))
@@ -170,9 +170,9 @@ pub(crate) fn switches() -> impl Iterator<Item = &'static str> {
 }
 
 /// The first target of an entry of `steps` that is not listed. Placeholders for later outputs are skipped.
-fn unlisted(entry: &Entry, lists: &Lists) -> Option<NamedTarget> {
+fn unlisted(entry: &Entry, lists: &Lists, namespace: &str) -> Option<NamedTarget> {
     let settled = |named: &NamedTarget| !entry.open.iter().any(|text| named.stands_in(text));
-    named::of(&entry.template).into_iter().find(|named| !lists.have(named) && settled(named))
+    named::of(&entry.template, namespace).into_iter().find(|named| !lists.have(named) && settled(named))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 mod files;
+mod forge_api;
 mod form;
 mod git_login;
 mod invalid;
@@ -25,6 +26,7 @@ mod when;
 
 pub mod build;
 pub mod cache;
+pub mod commit_status;
 pub mod poll;
 pub mod push;
 pub mod select;
@@ -41,6 +43,7 @@ pub(crate) mod tests;
 
 pub use build::Build;
 pub use cache::{Cache, CacheScope, Prune, Warm};
+pub use commit_status::CommitStatus;
 pub use invalid::InvalidStep;
 pub use kinds::{Kind, Step};
 pub use names::{RegistryRef, SecretKey, SecretRef};

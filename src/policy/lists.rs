@@ -11,13 +11,14 @@ const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/d
 
 impl MentionKind {
     /// The kinds that have a list.
-    pub(super) const LISTED: [Self; 7] = [
+    pub(super) const LISTED: [Self; 8] = [
         Self::Push,
         Self::Cache,
         Self::Images,
         Self::Repositories,
         Self::Applications,
         Self::Forges,
+        Self::Contexts,
         Self::Entitlements,
     ];
 
@@ -33,6 +34,7 @@ impl MentionKind {
             Self::Repositories => "repositories",
             Self::Applications => "applications",
             Self::Forges => "forges",
+            Self::Contexts => "contexts",
             Self::Entitlements => "entitlements",
             Self::HostNetwork => "host-network",
             Self::DaemonCache => "daemon-cache",
@@ -48,6 +50,7 @@ impl MentionKind {
             Self::Repositories => "use the Git repository",
             Self::Applications => "use the Application",
             Self::Forges => "call the forge's API at",
+            Self::Contexts => "set commit statuses of the context",
             Self::Entitlements => "build with the entitlement",
             Self::HostNetwork => "build in the network of",
             Self::DaemonCache => "see and prune",
@@ -62,7 +65,9 @@ impl MentionKind {
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
             Self::Entitlements if Entitlement::Insecure.name() != text => Err(NotCanonical::Entitlement),
-            Self::Entitlements | Self::HostNetwork | Self::DaemonCache => Ok(text.to_owned()),
+            Self::Contexts | Self::Entitlements | Self::HostNetwork | Self::DaemonCache => {
+                Ok(text.to_owned())
+            }
         }
     }
 }
@@ -77,6 +82,7 @@ pub(super) struct Lists {
     repositories: Vec<Pattern>,
     applications: Vec<Pattern>,
     forges: Vec<Pattern>,
+    contexts: Vec<Pattern>,
     entitlements: Vec<Pattern>,
     host_network: bool,
     daemon_cache: bool,
@@ -92,6 +98,7 @@ impl Lists {
             MentionKind::Repositories => &self.repositories,
             MentionKind::Applications => &self.applications,
             MentionKind::Forges => &self.forges,
+            MentionKind::Contexts => &self.contexts,
             MentionKind::Entitlements => &self.entitlements,
             MentionKind::HostNetwork | MentionKind::DaemonCache => &[],
         }
@@ -105,6 +112,7 @@ impl Lists {
             MentionKind::Repositories => &mut self.repositories,
             MentionKind::Applications => &mut self.applications,
             MentionKind::Forges => &mut self.forges,
+            MentionKind::Contexts => &mut self.contexts,
             MentionKind::Entitlements => &mut self.entitlements,
             MentionKind::HostNetwork | MentionKind::DaemonCache => return,
         };

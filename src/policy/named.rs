@@ -4,6 +4,7 @@
 use super::canonical::{self, NotCanonical};
 use crate::argocd::Application;
 use crate::git::RepoUrl;
+use crate::step::commit_status::is_own_context;
 use crate::step::{Mention, MentionKind, Step};
 
 /// A target that a step names.
@@ -39,10 +40,15 @@ impl NamedTarget {
     }
 }
 
-/// Every target of `step`, except those of the entries of `steps`, which are steps of their own.
-pub(super) fn of(step: &Step) -> Vec<NamedTarget> {
-    let judged =
-        |mention: &Mention| !mention.beside.as_ref().is_some_and(|repo| is_at(&mention.written, repo));
+/// Every target of `step` in `namespace` that the policy decides about, except those of the entries of `steps`, which are steps of
+/// their own.
+pub(super) fn of(step: &Step, namespace: &str) -> Vec<NamedTarget> {
+    let is_own = |mention: &Mention| {
+        mention.kind == MentionKind::Contexts && is_own_context(&mention.written, namespace)
+    };
+    let is_beside =
+        |mention: &Mention| mention.beside.as_ref().is_some_and(|repo| is_at(&mention.written, repo));
+    let judged = |mention: &Mention| !is_own(mention) && !is_beside(mention);
     step.mentions().into_iter().filter(judged).map(NamedTarget::new).collect()
 }
 

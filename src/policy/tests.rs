@@ -17,6 +17,7 @@ namespaces:
     repositories: [https://git.example.com/shop/*, "git@git.example.com:shop/*"]
     applications: [argocd/shop-*]
     forges: [https://api.example.com/v1]
+    contexts: [ci/*, scan]
   team-*: {repositories: ["**"], host-network: true}
   team-a-*: {}
 "#;
@@ -36,6 +37,14 @@ fn update(more: Value) -> Step {
     let mut update = json!({"repo": "https://git.example.com/shop/ops", "secret": "git", "targets": targets});
     update.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     step::parse(&json!({"update-manifest": update})).unwrap()
+}
+
+fn status(more: Value) -> Step {
+    let mut status = json!({
+        "repo": "https://git.example.com/shop/api", "secret": "git", "commit": "a".repeat(40), "state": "success",
+    });
+    status.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    step::parse(&json!({"commit-status": status})).unwrap()
 }
 
 fn refusal(namespace: &str, step: &Step) -> String {
@@ -58,6 +67,11 @@ fn what_is_listed_may_be_named() {
         update(json!({"via": "api", "forge": {"url": "https://api.example.com/v1"}})),
         update(json!({"via": "api", "forge": {"url": "https://git.example.com/api/v1"}})),
         step::parse(&json!({"supersede": {}})).unwrap(),
+        status(json!({})),
+        status(json!({"context": "ci/unit tests", "link-package": "registry.example.com/shop/api:1"})),
+        status(json!({"context": "scan", "forge": {"url": "https://git.example.com/api/v1"}})),
+        status(json!({"context": "argo-buildkit/builds"})),
+        status(json!({"context": "argo-buildkit/builds/api"})),
     ] {
         policy().check("builds", &step).unwrap();
     }
@@ -72,6 +86,7 @@ fn what_is_not_listed_is_named_with_the_list_to_extend() {
     insta::assert_snapshot!(refusal("builds", &entitled("network.host")), @"build.entitlements: namespace `builds` may not build in the daemon's own network; leave `entitlements: network.host` out, or have `namespaces.builds.host-network: true` set in the policy policy.yaml");
     insta::assert_snapshot!(refusal("team-b", &update(json!({"refresh": "shop-api"}))), @r#"update-manifest.refresh: namespace `team-b` may not use the Application `argocd/shop-api`; the policy policy.yaml allows under `namespaces.team-*.applications`: nothing; add it there, or name another"#);
     insta::assert_snapshot!(refusal("default", &build(json!({}))), @r#"namespace `default` has no entry in the policy policy.yaml (it has `builds`, `team-a-*`, `team-*`), so its workflows may do nothing; add `default`, or a pattern that fits it, under `namespaces`"#);
+    insta::assert_snapshot!(refusal("builds", &status(json!({"context": "merge/review"}))), @"commit-status.context: namespace `builds` may not set commit statuses of the context `merge/review`; the policy policy.yaml allows under `namespaces.builds.contexts`: `ci/*`, `scan`; add it there, or name another");
     let odd = json!({"context": {"repo": "git@git.example.com:shop/../other/api", "secret": "ssh"}});
     insta::assert_snapshot!(refusal("builds", &build(odd)), @r#"build.context: `git@git.example.com:shop/../other/api` cannot be compared with the policy: its path holds `.`, `..`, `//`, `%2F`, `%25`, `\`, `?` or `#`, which servers read in different ways; write it plainly"#);
 }
@@ -91,6 +106,14 @@ fn every_field_that_names_a_target_is_looked_at() {
         ("update-manifest.refresh", update(json!({"refresh": {"application": "shop-a", "namespace": "x"}}))),
         ("update-manifest.forge.url", update(json!({"forge": {"url": "https://elsewhere.example/api/v1"}}))),
         ("update-manifest.forge.url", update(json!({"forge": {"url": "http://git.example.com/api/v1"}}))),
+        ("commit-status.repo", status(json!({"repo": other}))),
+        ("commit-status.forge.url", status(json!({"forge": {"url": "https://elsewhere.example/api/v1"}}))),
+        ("commit-status.link-package", status(json!({"link-package": "registry.example.com/other/api"}))),
+        ("commit-status.context", status(json!({"context": "argo-buildkit"}))),
+        ("commit-status.context", status(json!({"context": "argo-buildkit/builds-2"}))),
+        ("commit-status.context", status(json!({"context": "argo-buildkit/other/builds"}))),
+        ("commit-status.context", status(json!({"context": "Scan"}))),
+        ("commit-status.context", status(json!({"context": "ci/unit/all"}))),
     ] {
         let refused = refusal("builds", &step);
         assert!(refused.starts_with(&format!("{field}: ")), "{field}: {refused}");
@@ -161,7 +184,7 @@ fn may(kind: MentionKind, pattern: &str, name: &str) -> bool {
 #[test]
 fn a_file_that_says_something_else_is_refused() {
     let problem = |text: &str| Policy::parse("policy.yaml", text).unwrap_err().to_string();
-    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `images`, `repositories`, `applications`, `forges`, `entitlements`, `host-network`, `daemon-cache`"#);
+    insta::assert_snapshot!(problem("namespaces: {a: {repository: []}}"), @r#"the policy policy.yaml: namespaces.a: unknown key `repository` (did you mean `repositories`?); known: `push`, `cache`, `images`, `repositories`, `applications`, `forges`, `contexts`, `entitlements`, `host-network`, `daemon-cache`"#);
     insta::assert_snapshot!(problem("namespace: {}"), @r#"the policy policy.yaml: its top level: unknown key `namespace` (did you mean `namespaces`?); known: `namespaces`"#);
     insta::assert_snapshot!(problem("namespaces: {a: }"), @r#"the policy policy.yaml: namespaces.a: is not a map; write `{}` for an empty one"#);
     insta::assert_snapshot!(problem("namespaces: {A: {}}"), @r#"the policy policy.yaml: namespaces.A: is not the name of a namespace; `*` stands for any part of one"#);

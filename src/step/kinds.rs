@@ -12,10 +12,13 @@
 use super::node::Node;
 use super::spec::Spec;
 use super::{
-    Build, Cache, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Sync, Tags,
+    Build, Cache, CommitStatus, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Sync, Tags,
     UpdateManifest, Verify,
 };
-use super::{build, cache, poll, push, select, sign, steps, supersede, sync, tags, update_manifest, verify};
+use super::{
+    build, cache, commit_status, poll, push, select, sign, steps, supersede, sync, tags, update_manifest,
+    verify,
+};
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
 macro_rules! kinds {
@@ -43,6 +46,8 @@ macro_rules! kinds {
             Cache in cache;
             /// Waits until a commit is deployed, and its images run.
             Sync in sync;
+            /// Shows at a commit, on its forge, how it went.
+            CommitStatus in commit_status;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

@@ -30,6 +30,8 @@ pub(crate) enum MentionKind {
     Applications,
     /// APIs of forges that are not on the repository's own server.
     Forges,
+    /// Contexts of commit statuses, which are the names of checks.
+    Contexts,
     /// The permissions of a `RUN` beyond the sandbox.
     Entitlements,
     /// The daemon's own host: its network and its cgroups.

@@ -6,7 +6,7 @@ use super::build::registry_secret;
 use super::form::ValueForm::{Bool, Map, Pairs, Text};
 use super::form::{FieldRule, IMAGE, SECRET, optional};
 use super::limits::{too_long, too_many};
-use super::node::{Fields, Node};
+use super::node::Node;
 use super::spec::{Output, Spec, sample};
 use super::{FieldTable, InvalidStep, Mention, MentionKind, RegistryRef, SecretKey, ValueForm};
 
@@ -83,8 +83,8 @@ pub struct ImageKey {
 pub(super) fn read(node: Node<'_>) -> Result<Sign, InvalidStep> {
     let mut fields = node.fields(SIGN)?;
     let enabled = fields.switch("enabled", true)?;
-    let image = unless_off(&mut fields, "image", enabled, RegistryRef::read)?;
-    let key = unless_off(&mut fields, "key", enabled, |node| SecretKey::with_default(node, COSIGN_KEY))?;
+    let image = fields.unless_off("image", enabled, RegistryRef::read)?;
+    let key = fields.unless_off("key", enabled, |node| SecretKey::with_default(node, COSIGN_KEY))?;
     let passphrase = fields
         .optional("passphrase")
         .map(|node| SecretKey::with_default(node, COSIGN_PASSWORD))
@@ -96,19 +96,6 @@ pub(super) fn read(node: Node<'_>) -> Result<Sign, InvalidStep> {
         children: fields.switch("children", true)?,
         registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
     })
-}
-
-/// Reads a field that must be there unless the step is off. It is checked in any case.
-fn unless_off<'a, T>(
-    fields: &mut Fields<'a>,
-    name: &str,
-    enabled: bool,
-    read: impl FnOnce(Node<'a>) -> Result<T, InvalidStep>,
-) -> Result<Option<T>, InvalidStep> {
-    match enabled {
-        true => fields.required(name).and_then(read).map(Some),
-        false => fields.optional(name).map(read).transpose(),
-    }
 }
 
 /// Destructured completely, so that a new field does not compile until someone decides about it.

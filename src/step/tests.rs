@@ -8,6 +8,7 @@ use super::{InvalidStep, Step};
 
 pub(crate) mod any_json;
 mod cache;
+mod commit_status;
 pub(crate) mod corpus;
 mod docs;
 mod good;
@@ -45,6 +46,10 @@ fn with(kind: &str, fields: &str) -> Value {
         "verify" => json!({"images": ["reg.example/shop/api:1"], "key": "image-key"}),
         "supersede" => json!({}),
         "sync" => json!({"applications": "api"}),
+        "commit-status" => json!({
+            "repo": "https://git.example/shop/api.git", "secret": "forge", "state": "success",
+            "commit": "2222222222222222222222222222222222222222",
+        }),
         "cache" => json!({"usage": {}}),
         "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({

@@ -124,7 +124,7 @@ async fn every_example_of_the_documentation_runs() {
     plugin.put("deploy-key", "ssh-privatekey", &key_pair().private);
 
     let examples = examples();
-    assert_eq!(examples.len(), 18);
+    assert_eq!(examples.len(), 19);
     for example in examples {
         let here = example
             .replace("https://gitea.example.com/shop/api.git", &api.url())

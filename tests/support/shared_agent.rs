@@ -150,7 +150,7 @@ fn lease_rules() -> Value {
 /// A policy that forbids nothing.
 const ANYTHING: &str = "
 namespaces:
-  '*': {push: ['**'], cache: ['**'], images: ['**'], repositories: ['**'], applications: ['**'], forges: ['**']}
+  '*': {push: ['**'], cache: ['**'], images: ['**'], repositories: ['**'], applications: ['**'], forges: ['**'], contexts: ['**']}
 ";
 
 /// A running `argo-buildkit agent`. Dropping it kills it.

@@ -73,6 +73,7 @@ fn of_step(step: &SpecStep<'_>, found: &mut Vec<SecretUse>) {
     let body = step.body;
     of_build(&body["build"], &mut add);
     of_update_manifest(&body["update-manifest"], &mut add);
+    of_commit_status(&body["commit-status"], &mut add);
     of_reads(body, &mut add);
     of_registries(body, &mut add);
     for key in [&body["sign"]["key"], &body["sign"]["passphrase"], &body["verify"]["key"]] {
@@ -100,6 +101,13 @@ fn of_update_manifest(update: &Value, add: &mut impl FnMut(&Value, Job, &Value))
     add(&update["forge"]["secret"], Job::Writes, &update["forge"]["url"]);
     add(&update["source"]["secret"], Job::Reads, &update["source"]["repo"]);
     add(&update["signing-key"], Job::Signing, &Value::Null);
+}
+
+/// The token goes to the forge's API.
+fn of_commit_status(status: &Value, add: &mut impl FnMut(&Value, Job, &Value)) {
+    let api = &status["forge"]["url"];
+    let server = if api.is_string() { api } else { &status["repo"] };
+    add(&status["secret"], Job::Writes, server);
 }
 
 /// The repositories that the other kinds read.
@@ -153,6 +161,7 @@ mod tests {
             {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
             {"sync": {"repo": repo, "secret": "sync"}},
+            {"commit-status": {"repo": repo, "secret": "status"}},
             {"cache": {"warm": {
                 "dockerfiles": [{
                     "context": {"repo": repo, "secret": "warm"}, "registry-secret": "warmed-registry",
@@ -172,7 +181,7 @@ mod tests {
             of(Job::Reads),
             ["context", "submodule", "named-context", "source", "select", "sync", "warm", "poll", "in-use"]
         );
-        assert_eq!(of(Job::Writes), ["write", "forge"]);
+        assert_eq!(of(Job::Writes), ["write", "forge", "status"]);
         assert_eq!(of(Job::Build), ["build", "ssh"]);
         assert_eq!(
             of(Job::Registry),

@@ -36,12 +36,11 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn new(update: &UpdateManifest, workflow: &Workflow, argo_url: Option<&str>) -> Self {
         let name = format!("{}/{}", workflow.namespace, workflow.name);
-        let page = |url: &str| format!("{}/workflows/{name}?uid={}", url.trim_end_matches('/'), workflow.uid);
         Self {
             image: update.image.clone(),
             branch: update.branch.clone(),
             source: update.source.as_ref().map(|s| (s.repo.to_string(), s.commit.clone())),
-            workflow_url: argo_url.map(page),
+            workflow_url: argo_url.map(|ui| workflow.page(ui)),
             workflow: name,
         }
     }

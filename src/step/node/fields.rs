@@ -44,6 +44,19 @@ impl<'a> Fields<'a> {
         self.optional(name).map_or(Ok(default), Node::bool)
     }
 
+    /// Reads a field that must be there if the step is `enabled`. It is checked in any case.
+    pub(in crate::step) fn unless_off<T>(
+        &mut self,
+        name: &str,
+        enabled: bool,
+        read: impl FnOnce(Node<'a>) -> Result<T, InvalidStep>,
+    ) -> Result<Option<T>, InvalidStep> {
+        match enabled {
+            true => self.required(name).and_then(read).map(Some),
+            false => self.optional(name).map(read).transpose(),
+        }
+    }
+
     /// The error `problem` at the field `name`.
     pub(in crate::step) fn refuse(&self, name: &str, problem: impl Display) -> InvalidStep {
         InvalidStep::new(child_path(&self.path, name), problem)

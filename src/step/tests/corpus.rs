@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use super::{
-    cache, docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select, sign, supersede,
-    sync, tags, verify,
+    cache, commit_status, docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select,
+    sign, supersede, sync, tags, verify,
 };
 use crate::step::{self, InvalidStep, Step};
 
@@ -24,6 +24,7 @@ type Tests = (&'static [fn()], &'static str);
 
 const TESTS: &[Tests] = &[
     (cache::TESTS, include_str!("cache.rs")),
+    (commit_status::TESTS, include_str!("commit_status.rs")),
     (docs::TESTS, include_str!("docs.rs")),
     (good::TESTS, include_str!("good.rs")),
     (outputs::TESTS, include_str!("outputs.rs")),

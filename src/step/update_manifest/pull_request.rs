@@ -2,6 +2,7 @@
 
 use super::template::{Placeholder, Template, TemplateReader};
 use crate::forge::{Dialect, MergeMethod};
+use crate::step::forge_api::{DIALECT_NAMES, DIALECTS, address};
 use crate::step::form::ValueForm::{Any, Bool, Maybe, Names, Text, Word, Words};
 use crate::step::form::{FieldTable, SECRET, names, optional};
 use crate::step::node::Node;
@@ -38,10 +39,6 @@ pub struct ForgeApi {
 const METHODS: &[(&str, MergeMethod)] =
     &[("merge", MergeMethod::Merge), ("squash", MergeMethod::Squash), ("rebase", MergeMethod::Rebase)];
 
-const DIALECTS: &[(&str, Dialect)] = &[("gitea", Dialect::Gitea), ("github", Dialect::GitHub)];
-
-/// The names of [`DIALECTS`].
-pub(super) const DIALECT_NAMES: &[&str] = &names::<_, { DIALECTS.len() }>(DIALECTS);
 const METHOD_NAMES: &[&str] = &names::<_, { METHODS.len() }>(METHODS);
 
 /// The fields of `pull-request`.
@@ -135,16 +132,4 @@ fn auto_merge(node: Node<'_>) -> Result<Option<MergeMethod>, InvalidStep> {
         return Ok(wanted.then_some(MergeMethod::Default));
     }
     node.one_of(METHODS).map(Some)
-}
-
-/// Checks an address, which may not contain a login.
-fn address(word: &str) -> Result<String, String> {
-    let url: url::Url = word.parse().map_err(|bad| format!("is not a URL: {bad}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("is not an http(s) address".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a login; name a `secret` instead".into());
-    }
-    Ok(word.trim_end_matches('/').to_owned())
 }

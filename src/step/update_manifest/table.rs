@@ -1,7 +1,8 @@
 //! The fields of `update-manifest`.
 
-use super::pull_request::{DIALECT_NAMES, FORGE, PULL_REQUEST};
+use super::pull_request::{FORGE, PULL_REQUEST};
 use super::{MODES, VIA};
+use crate::step::forge_api::DIALECT_NAMES;
 use crate::step::form::ValueForm::{Any, Bool, List, Map, Names, Number, Pairs, Text, Word};
 use crate::step::form::{FieldRule, FieldTable, SECRET, SECRET_KEY, names, optional, required};
 

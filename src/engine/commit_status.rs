@@ -1,0 +1,107 @@
+//! `commit-status`: sets the status of a commit on its forge, and links the image to its repository.
+
+use super::Engine;
+use super::context::Cx;
+use crate::argocd::short;
+use crate::forge::Status;
+use crate::oci::ImageRef;
+use crate::outcome::{Outputs, StepError, Success};
+use crate::step::CommitStatus;
+use crate::step::commit_status::{StatusReport, own_context};
+
+pub(super) async fn run(engine: &Engine, status: &CommitStatus, cx: &Cx) -> Result<Success, StepError> {
+    let Some(report) = &status.report else {
+        let outputs = ["state", "context", "posted", "linked"].map(|name| (name.to_owned(), String::new()));
+        return Ok(Success { summary: "the commit status is off".to_owned(), outputs: outputs.into() });
+    };
+    let set = set(engine, report, cx).await;
+    engine.metrics.commit_status_set(match &set {
+        Ok(SetStatus { posted: true, .. }) => "posted",
+        Ok(_) => "unchanged",
+        Err(_) => "failed",
+    });
+    let set = set?;
+    match link(engine, report, cx).await {
+        Ok(linked) => {
+            let summary = format!("{}{}", set.summary(report), linked.map(link_text).unwrap_or_default());
+            let linked = if linked.is_some() { "true" } else { "" };
+            Ok(Success { summary, outputs: set.outputs(linked) })
+        }
+        Err(error) => {
+            let message = format!("{}, but the image is not linked: {}", set.summary(report), error.message);
+            Err(StepError { message, outputs: set.outputs("false"), ..error })
+        }
+    }
+}
+
+/// A status that the commit has now.
+struct SetStatus {
+    status: Status,
+    /// False if the commit had it already.
+    posted: bool,
+}
+
+impl SetStatus {
+    fn summary(&self, report: &StatusReport) -> String {
+        let Status { commit, context, state, .. } = &self.status;
+        let (commit, state) = (short(commit), state.name());
+        let did = if self.posted { "is now" } else { "is already" };
+        format!("`{context}` {did} `{state}` at {commit} of {}", report.repo)
+    }
+
+    fn outputs(&self, linked: &str) -> Outputs {
+        let Status { context, state, .. } = &self.status;
+        let outputs = [
+            ("state", state.name().to_owned()),
+            ("context", context.clone()),
+            ("posted", self.posted.to_string()),
+            ("linked", linked.to_owned()),
+        ];
+        Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value)))
+    }
+}
+
+async fn set(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<SetStatus, StepError> {
+    if let Some(image) = &report.link_package {
+        check_registry(report, image)?;
+    }
+    cx.now(format!("setting the status of {} of {}", short(&report.commit), report.repo));
+    let token = engine.api_token(cx, &report.repository, &report.secret).await?;
+    let page = || engine.argo_url.as_deref().map(|ui| cx.workflow.page(ui));
+    let status = Status {
+        commit: report.commit.clone(),
+        context: report.context.clone().unwrap_or_else(|| own_context(&cx.workflow.namespace)),
+        state: report.state,
+        // Everybody who sees the repository reads it.
+        description: cx.redactor.lines(&report.description),
+        url: report.url.clone().or_else(page),
+    };
+    let posted = engine.forge.set_status(&report.repository, &token, &status).await?;
+    Ok(SetStatus { status, posted })
+}
+
+/// The policy has compared the image with the list of its own registry. So it must be the image there that is linked.
+fn check_registry(report: &StatusReport, image: &ImageRef) -> Result<(), StepError> {
+    if report.repository.is_registry(image.registry()) {
+        return Ok(());
+    }
+    Err(StepError::user(format!(
+        "commit-status.link-package: the image is in the registry {}, and the forge is {}; name an image in the forge's own \
+         registry, or set `forge.url` to the address of its API at that registry",
+        image.registry(),
+        report.repository.server()
+    )))
+}
+
+/// Links the image, if the step asks for it. Returns whether it was not linked before.
+async fn link(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<Option<bool>, StepError> {
+    let Some(image) = &report.link_package else { return Ok(None) };
+    cx.now(format!("linking {} to {}", image.name(), report.repo));
+    let token = engine.api_token(cx, &report.repository, &report.secret).await?;
+    let linked = engine.forge.link_package(&report.repository, &token, image.repository()).await?;
+    Ok(Some(linked))
+}
+
+fn link_text(is_new: bool) -> &'static str {
+    if is_new { "; the image is linked to the repository" } else { "; the image was linked already" }
+}
