@@ -122,9 +122,15 @@ async fn newest(client: &ForgeClient, wanted: &Status) -> Result<Option<WireStat
         if !combined.sha.eq_ignore_ascii_case(&wanted.commit) {
             return Ok(None);
         }
-        let mut statuses = combined.statuses.unwrap_or_default().into_iter();
-        let found = statuses.find(|status| status.context.as_deref() == Some(wanted.context.as_str()));
-        if found.is_some() || !answer.has_next() {
+        let statuses = combined.statuses.unwrap_or_default();
+        let is_last = match client.repository.dialect() {
+            Dialect::GitHub => !answer.has_next(),
+            // Gitea 1.26 computes its links from the statuses of one context.
+            Dialect::Gitea => statuses.is_empty(),
+        };
+        let is_ours = |status: &WireStatus| status.context.as_deref() == Some(wanted.context.as_str());
+        let found = statuses.into_iter().find(is_ours);
+        if found.is_some() || is_last {
             return Ok(found);
         }
     }

@@ -35,7 +35,7 @@ pub struct StatusReport {
     pub commit: String,
     /// How it went.
     pub state: StatusState,
-    /// The name of the check; by default [`own_context`].
+    /// The name of the check; by default `argo-buildkit/NAMESPACE`.
     pub context: Option<String>,
     /// A text for people, of any length.
     pub description: String,

@@ -1,11 +1,14 @@
-//! Pull requests and commits through a forge's API, on a real Gitea and on a stand-in for GitHub that follows its
+//! Pull requests, commits through a forge's API and commit statuses, on a real Gitea and on a stand-in for GitHub that follows its
 //! documentation.
 
 mod files;
 mod github;
+mod github_statuses;
 mod merge;
+mod packages;
 mod pulls;
 mod rights;
+mod statuses;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ mod buildkit;
 mod cache;
 mod cancel;
 mod check;
+mod commit_status;
 mod confined;
 mod corpus;
 mod deploy;

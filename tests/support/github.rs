@@ -12,6 +12,7 @@
 
 mod graphql;
 mod rest;
+mod statuses;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,9 @@ use serde_json::{Value, json};
 const TOKEN: &str = "github_pat_of-the-stand-in";
 const OWNER: &str = "shop";
 const API: &str = "/api/v3";
+
+/// The only commit.
+pub(crate) const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 
 /// A running stand-in. It ends with the test's runtime.
 pub(crate) struct GitHub {
@@ -44,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) branches: BTreeSet<String>,
     /// Pull requests by number, from 1.
     pub(crate) pulls: Vec<Value>,
+    /// Every status that was set, the oldest first.
+    pub(crate) statuses: Vec<Value>,
     /// Answers to the next calls of this method, instead of the normal ones: status, header, body.
     pub(crate) faults: VecDeque<(Method, u16, (&'static str, &'static str), Value)>,
     /// How many more lists of pull requests are empty.
@@ -70,6 +76,7 @@ impl GitHub {
                 "allow_rebase_merge": true, "allow_auto_merge": true, "delete_branch_on_merge": false}),
             branches: ["main", "deploy"].map(str::to_owned).into(),
             pulls: Vec::new(),
+            statuses: Vec::new(),
             faults: VecDeque::new(),
             behind: 0,
             undecided: 0,

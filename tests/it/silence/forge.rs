@@ -1,6 +1,10 @@
-//! The forges' client: a pull request, and a branch's rules.
+//! The forges' client: a pull request, a branch's rules, and a commit's status.
 
-use argo_buildkit::forge::{Forge, ForgeError, ForgeOptions, ForgeRepository, PullRequest};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use argo_buildkit::forge::{
+    Forge, ForgeError, ForgeOptions, ForgeRepository, PullRequest, Status, StatusState,
+};
 use argo_buildkit::outcome::Fault;
 use secrecy::SecretString;
 use tokio::task::spawn_blocking;
@@ -17,10 +21,11 @@ fn given_up(error: &ForgeError, host: &str) {
     names(&error.to_string(), host, LIMIT_TEXT);
 }
 
-/// A repository with branches `main` and `deploy`, and a token for it.
+/// A repository with branches `main` and `deploy`, the commit of `deploy`, and a token for it.
 struct Bench {
     host: &'static str,
     full_name: String,
+    commit: String,
     token: SecretString,
 }
 
@@ -31,9 +36,9 @@ impl Bench {
         let repo = gitea.repo(&owner, "gitops").await;
         repo.commit_file("main", "values.yaml", "tag: 1\n", "first").await;
         repo.branch("deploy", "main").await;
-        repo.commit_file("deploy", "values.yaml", "tag: 2\n", "deploy 2").await;
+        let commit = repo.commit_file("deploy", "values.yaml", "tag: 2\n", "deploy 2").await;
         let token = gitea.token(&owner, &["write:repository", "write:issue"]).await.into();
-        Self { host: gitea.host(), full_name: repo.full_name(), token }
+        Self { host: gitea.host(), full_name: repo.full_name(), commit, token }
     }
 
     fn at(&self, host: &str) -> ForgeRepository {
@@ -69,6 +74,26 @@ async fn a_forge_that_does_not_open_a_pull_request_is_given_up() {
     };
     // After half of the bytes, the pull request may exist already.
     through_first_holes(bench.host, open, given_up).await;
+}
+
+#[tokio::test]
+async fn a_forge_that_does_not_set_a_status_is_given_up() {
+    let bench = Bench::start().await;
+    let calls = AtomicU32::new(100);
+    let set = async |host: String| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        let wanted = Status {
+            commit: bench.commit.clone(),
+            // Each is another one, so each is written.
+            context: format!("ci/{call}"),
+            state: StatusState::Success,
+            description: String::new(),
+            url: None,
+        };
+        forge(LIMIT).set_status(&bench.at(&host), &bench.token, &wanted).await
+    };
+    // The answers grow with the statuses, so half of their bytes may be all that is needed.
+    through_first_holes(bench.host, set, given_up).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ impl Inner {
             ("PUT", ["pulls", _, "merge"], Some(at)) => self.merge(at, body),
             ("POST", ["issues", _, "labels"], Some(at)) => self.label(at, body),
             ("POST", ["issues", _, "assignees"], Some(at)) => self.assign(at, body),
+            ("GET", ["commits", sha, "status"], _) => self.combined(sha, query),
+            ("POST", ["statuses", sha], _) => self.set_status(sha, body),
             ("DELETE", ["git", "refs", "heads", branch @ ..], _) => self.delete(&branch.join("/")),
             _ => self.violated(&format!("{method} {path}")),
         }
