@@ -1,4 +1,6 @@
-//! Commit statuses. The texts of the refusals are those that users report (rust-lang/homu issue 141, vince-riv/argo-diff issue 49).
+//! Commit statuses: paths, queries and fields of GitHub's documentation ("REST API endpoints for commit statuses"). The texts of the
+//! refusals are those that users report (rust-lang/homu issue 141, vince-riv/argo-diff issue 49). That the combined status of an
+//! unknown commit is a 404 is from memory.
 
 use serde_json::{Value, json};
 
