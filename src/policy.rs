@@ -67,13 +67,15 @@ impl Policy {
         let refused =
             |named: NamedTarget, field: String| Refused::new(self, namespace, entry, lists, named, field);
         match step {
-            Step::Steps(steps) => steps.entries.iter().try_for_each(|each| match unlisted(each, lists, namespace) {
-                Some(named) => {
-                    let field = format!("entry `{}`, {}", each.name, named.field);
-                    Err(refused(named, field))
-                }
-                None => Ok(()),
-            }),
+            Step::Steps(steps) => {
+                steps.entries.iter().try_for_each(|each| match unlisted(each, lists, namespace) {
+                    Some(named) => {
+                        let field = format!("entry `{}`, {}", each.name, named.field);
+                        Err(refused(named, field))
+                    }
+                    None => Ok(()),
+                })
+            }
             step => match named::of(step, namespace).into_iter().find(|named| !lists.have(named)) {
                 Some(named) => {
                     let field = named.field.to_owned();

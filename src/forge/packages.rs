@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::client::{ApiCall, ForgeClient};
 use super::error::ForgeError;
 use super::repository::Dialect;
+use crate::text;
 
 const GITHUB: &str = "GitHub links a package by the image's label `org.opencontainers.image.source` alone; leave `link-package` out, \
                       and set `git-labels` in the build";
@@ -61,6 +62,7 @@ async fn is_linked(client: &ForgeClient, name: &str) -> Result<bool, ForgeError>
     if full_name.eq_ignore_ascii_case(&client.repository.to_string()) {
         return Ok(true);
     }
-    let why = format!("it is linked to `{full_name}`; remove that link in Gitea first");
+    let other = text::brief(&full_name, text::SHOWN);
+    let why = format!("it is linked to `{other}`; remove that link in Gitea first");
     Err(ForgeError::Refused { at: client.at(), why })
 }
