@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! rpc, agent, cli  →  argo  →  step  →  jobs  →  engine, policy  →  { write_back → git, pool → buildkit, oci,
-//!                                                                     forge, argocd → kube, manifest }
+//!                                                                     forge, notify, argocd → kube, manifest }
 //! ```
 //!
 //! `step` is parsed when it is submitted, and then passed on: the engine reads its types, and `step` itself uses only the
@@ -41,12 +41,13 @@
 //! | [`argocd`] | Argo CD's Applications, through [`kube`] |
 //! | [`kube`] | the Kubernetes API; Secrets by reference, from the API or a directory; watches of workflows; leader election |
 //! | [`forge`] | pull requests, commits through an API, and statuses of commits, on Gitea and GitHub |
+//! | [`notify`] | messages to chats and webhooks: their forms, limits and pace |
 //! | [`git`] | a Git server: the right to read a commit, branches, files, objects, pushes |
 //! | [`oci`] | image references, registry logins and tokens, copies of images |
 //! | [`signature`] | signatures of images and the keys for them, as functions from bytes to bytes |
 //! | [`manifest`] | YAML edits as functions from bytes to bytes |
 //! | [`selection`] | which services a push touches, as functions without requests: refs, globs, marks, names, reasons |
-//! | `http` | HTTP clients for [`oci`], [`git`] and [`forge`]: which addresses they may use, how much of an answer they read |
+//! | `http` | HTTP clients for [`oci`], [`git`], [`forge`] and [`notify`]: which addresses they may use, how much of an answer they read |
 //! | [`listen`] | serves a port: HTTP/1, with limits on what a caller may hold open |
 //! | [`redact`] | removes the values of Secrets from texts |
 //! | `templates` | the templates in users' objects, and what Argo handles badly in them |
@@ -84,6 +85,7 @@ pub mod lint;
 pub mod listen;
 pub mod manifest;
 pub mod metrics;
+pub mod notify;
 pub mod oci;
 pub mod outcome;
 pub mod policy;

@@ -114,6 +114,11 @@ pub const FORGE_CONNECT: Call = Call::whole_of("forge: connect", 10);
 /// A request to the API, and its answer.
 pub const FORGE: Call = Call::both("forge: a request", 60, 40);
 
+/// TCP and TLS.
+pub const CHAT_CONNECT: Call = Call::whole_of("chat or webhook: connect", 10);
+/// A message and its answer. A webhook of n8n may answer when its workflow has ended.
+pub const CHAT: Call = Call::both("chat or webhook: a message", 60, 40);
+
 /// The update of Argo CD's Application, with all attempts. The step has committed by then.
 pub const KUBE_REFRESH: Call =
     Call::whole_of("Kubernetes API: the refresh of an Application, with its retries", 10);
@@ -165,6 +170,8 @@ pub const ALL: &[Call] = &[
     REGISTRY_LIST,
     FORGE_CONNECT,
     FORGE,
+    CHAT_CONNECT,
+    CHAT,
     KUBE_REFRESH,
     REGISTRY_DESCRIBE,
     REGISTRY_PLATFORMS,
