@@ -11,6 +11,7 @@ mod credentials;
 mod failures;
 pub(crate) mod image_keys;
 mod node_secrets;
+mod notify;
 mod opened_keys;
 mod parallel_progress;
 mod poll;
@@ -33,6 +34,8 @@ mod verify;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tracing::{Instrument, Span, info, info_span, warn};
 
@@ -42,6 +45,7 @@ use crate::git::Git;
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::{Metrics, StepOutcome};
+use crate::notify::Notifier;
 use crate::oci::{Auth, Registry};
 use crate::outcome::{Fault, StepError, Success};
 use crate::pool::Pool;
@@ -69,10 +73,14 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    /// Its page in Argo's UI at the address `ui`.
-    fn page(&self, ui: &str) -> String {
-        let Self { name, namespace, uid } = self;
-        format!("{}/workflows/{namespace}/{name}?uid={uid}", ui.trim_end_matches('/'))
+    /// The name with the namespace.
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// The workflow's page in Argo's UI, whose address is `argo_url`.
+    fn page(&self, argo_url: &str) -> String {
+        format!("{}/workflows/{}?uid={}", argo_url.trim_end_matches('/'), self.full_name(), self.uid)
     }
 }
 
@@ -117,6 +125,8 @@ pub struct Engine {
     pub forge: Forge,
     /// Argo CD.
     pub argocd: ArgoCd,
+    /// Chats and webhooks.
+    pub notifier: Notifier,
     /// The metrics of this process.
     pub metrics: Arc<Metrics>,
     /// The memory budget for logs that wait for their upload to a registry.
@@ -165,11 +175,12 @@ impl Engine {
         ended
     }
 
-    async fn work(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
+    /// Works on a step. The boxed type lets the compiler check each kind's future on its own.
+    fn work<'a>(&'a self, step: &'a Step, cx: &'a Cx) -> BoxFuture<'a, Result<Success, StepError>> {
         macro_rules! run {
             ($($(#[$doc:meta])* $kind:ident in $file:ident;)*) => {
                 match step {
-                    $(Step::$kind(step) => Box::pin($file::run(self, step, cx)).await,)*
+                    $(Step::$kind(step) => $file::run(self, step, cx).boxed(),)*
                 }
             };
         }

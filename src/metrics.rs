@@ -76,6 +76,12 @@ struct ResultLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    to: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StepLabels {
     kind: &'static str,
     outcome: &'static str,
@@ -113,6 +119,7 @@ pub struct Metrics {
     refreshes: Family<ResultLabels, Counter>,
     syncs: Family<ResultLabels, Counter>,
     commit_statuses: Family<ResultLabels, Counter>,
+    notifications: Family<MessageLabels, Counter>,
     polled: Family<ResultLabels, Counter>,
     copied_bytes: Counter,
     spared_blobs: Family<ResultLabels, Counter>,
@@ -199,6 +206,12 @@ impl Metrics {
                 "Commit statuses of forges, by whether they were written",
                 Family::default(),
             ),
+            notifications: add(
+                &mut registry,
+                "notifications",
+                "Messages of `notify`, by service and result; `digested` are those that were sent together with others",
+                Family::default(),
+            ),
             polled: add(
                 &mut registry,
                 "polled",
@@ -271,6 +284,11 @@ impl Metrics {
     /// Records a commit status: `posted`, `unchanged` or `failed`.
     pub fn commit_status_set(&self, result: &'static str) {
         self.commit_statuses.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Records what became of a message to the service `to`: `sent`, `digested` or `failed`.
+    pub fn notified(&self, to: &'static str, result: &'static str) {
+        self.notifications.get_or_create(&MessageLabels { to, result }).inc();
     }
 
     /// Records that `poll` looked at `count` branches, tags or services with this result.

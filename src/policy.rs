@@ -112,6 +112,20 @@ impl Policy {
         self.check_named(namespace, NamedTarget::of_application(field, application))
     }
 
+    /// Checks whether a workflow of `namespace` may send messages to a server that only a Secret names. `origin` is its scheme, host
+    /// and port.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Policy::check`].
+    pub(crate) fn check_webhook(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        origin: &str,
+    ) -> Result<(), Refused> {
+        self.check_named(namespace, NamedTarget::of_webhook(field, origin))
+    }
+
     /// The message for workflows of `namespace` if no entry matches the namespace, so that they may not do anything.
     pub fn unserved(&self, namespace: &str) -> Option<String> {
         self.entry(namespace).err().map(|refused| refused.to_string())

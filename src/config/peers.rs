@@ -16,6 +16,7 @@ use crate::git::{Git, GitOptions};
 use crate::kube::{Cluster, Secrets};
 use crate::limits::Budget;
 use crate::metrics::Metrics;
+use crate::notify::{Notifier, NotifierOptions};
 use crate::oci::{Auth, ImageRef, LazyClient, Registry, TokenIssuer, TokenServer, TokenServers};
 use crate::policy::Policy;
 use crate::pool::{MAX_BUILDS, Pool, Seed};
@@ -64,7 +65,7 @@ pub struct PeerOptions {
     /// The name in buildkitd's certificate, where it is not the host of --buildkit-host. With commas, one for each of its addresses.
     #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME", value_delimiter = ',')]
     pub tls_server_name: Vec<String>,
-    /// CA certificates to trust for Git, registries and forges, beside the system's (PEM file).
+    /// CA certificates to trust for Git, registries, forges and chats, beside the system's (PEM file).
     #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
     /// Token servers that are neither their registry's own server nor, where there is no --policy, a public one:
@@ -151,6 +152,10 @@ impl PeerOptions {
         let registry = Registry::new(client);
         let forge =
             Forge::new(ForgeOptions { ca_bundle: self.ca_bundle.clone(), ..ForgeOptions::default() })?;
+        let notifier = Notifier::new(NotifierOptions {
+            ca_bundle: self.ca_bundle.clone(),
+            ..NotifierOptions::default()
+        })?;
         let pool = self.pool_with(&secrets)?;
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
         let kept_logs = Budget::new(KEPT_LOGS);
@@ -166,6 +171,7 @@ impl PeerOptions {
             logins: Auth::default(),
             forge,
             argocd,
+            notifier,
             metrics,
             kept_logs,
             argo_url,

@@ -17,10 +17,18 @@ use crate::outcome::Outputs;
 use crate::progress::Progress;
 use crate::push_gate::PushGate;
 use crate::redact::Redactor;
+use crate::step::Kind;
 use crate::text;
 
 /// Nothing that a stop waits for begins so short before the deadline.
 const MARGIN: Duration = Duration::from_secs(1);
+
+/// What an entry of `steps` has made.
+#[derive(Debug)]
+pub(super) struct EarlierResult {
+    pub(super) kind: Kind,
+    pub(super) outputs: Outputs,
+}
 
 /// The context of one step. The steps of a `steps` node share all but the reference and the position.
 #[derive(Clone)]
@@ -38,6 +46,10 @@ pub(super) struct Cx {
     pub(super) keys: OpenedKeys,
     /// The step's name, if the node has several steps.
     pub(super) step: Option<String>,
+    /// When the node began.
+    pub(super) began: Instant,
+    /// The results of the entries before this one, in order; only `notify` gets them.
+    pub(super) earlier: Arc<Vec<EarlierResult>>,
     progress: watch::Sender<Progress>,
     /// The part of the progress that is this context's, if the step does several things at the same time.
     part: Option<ProgressPart>,
@@ -62,6 +74,8 @@ impl Cx {
             secrets,
             keys,
             step,
+            began: Instant::now(),
+            earlier: Arc::default(),
             progress,
             part,
             place,
@@ -81,6 +95,11 @@ impl Cx {
             self.reference.as_ref().map(|Reference(of_all)| Reference(format!("{of_all}-{name}")));
         let (step, place) = (Some(name.to_owned()), Some(format!("{name} ({number}/{count})")));
         Self { reference, step, place, log_upload: Arc::default(), ..self.clone() }
+    }
+
+    /// The same context after the entries with these results.
+    pub(super) fn after(self, earlier: Vec<EarlierResult>) -> Self {
+        Self { earlier: Arc::new(earlier), ..self }
     }
 
     /// The name of the step's builds at buildkitd.

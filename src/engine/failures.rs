@@ -5,6 +5,7 @@ use crate::argocd::ArgoCdError;
 use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::kube::{KubeError, SecretError, SubmitError, WorkflowsError};
+use crate::notify::NotifyError;
 use crate::oci::OciError;
 use crate::outcome::StepError;
 use crate::write_back::WriteError;
@@ -38,6 +39,12 @@ impl From<KubeError> for StepError {
 
 impl From<ForgeError> for StepError {
     fn from(error: ForgeError) -> Self {
+        Self::new(error.fault(), error)
+    }
+}
+
+impl From<NotifyError> for StepError {
+    fn from(error: NotifyError) -> Self {
         Self::new(error.fault(), error)
     }
 }

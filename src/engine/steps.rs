@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::context::Cx;
+use super::context::{Cx, EarlierResult};
 use super::prefetch::Prefetch;
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Entry, Step, Steps, When};
@@ -24,6 +24,16 @@ impl<'a> Done<'a> {
     fn skip(&mut self, entry: &'a Entry) {
         self.outputs.insert(entry.name.clone(), entry.skipped());
         self.skipped.push(entry);
+    }
+
+    /// The results of the entries that ran, in order.
+    fn earlier(&self, steps: &Steps) -> Vec<EarlierResult> {
+        let ran = |entry: &&Entry| !self.skipped.iter().any(|skipped| skipped.name == entry.name);
+        let result = |entry: &Entry| {
+            let outputs = self.outputs.get(&entry.name)?.clone();
+            Some(EarlierResult { kind: entry.template.kind(), outputs })
+        };
+        steps.entries.iter().filter(ran).filter_map(result).collect()
     }
 
     /// The reason of a skipped entry: what the entry that decided says.
@@ -81,6 +91,10 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
         }
         prefetch.begin(steps, &done.outputs);
         let cx = cx.inner(&entry.name, index + 1, steps.entries.len());
+        let cx = match &entry.template {
+            Step::Notify(_) => cx.after(done.earlier(steps)),
+            _ => cx,
+        };
         prefetch.hand_over(index).await;
         match prefetch.beside(Box::pin(one(engine, entry, &done, &cx))).await {
             Ok(success) => {
@@ -108,6 +122,7 @@ fn is_off(template: &Step) -> bool {
         Step::Sign(sign) => sign.target.is_none(),
         Step::Sync(sync) => !sync.enabled,
         Step::CommitStatus(status) => status.report.is_none(),
+        Step::Notify(notify) => notify.target.is_none(),
         _ => false,
     }
 }

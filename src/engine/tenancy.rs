@@ -160,6 +160,19 @@ impl Tenancy {
         self.policy().map_or(Ok(()), |policy| policy.check_application(namespace, field, application))
     }
 
+    /// Checks whether a step of `namespace` may send messages to the server that only a Secret names.
+    pub(super) fn permits_webhook(
+        &self,
+        namespace: &str,
+        field: &'static str,
+        origin: &str,
+    ) -> Result<(), Refused> {
+        match &self.mode {
+            TenancyMode::Shared(Some(policy)) => policy.check_webhook(namespace, field, origin),
+            TenancyMode::Shared(None) | TenancyMode::Own => Ok(()),
+        }
+    }
+
     fn check(&self, namespace: &str, step: &Step) -> Result<(), Refused> {
         self.policy().map_or(Ok(()), |policy| policy.check(namespace, step))
     }

@@ -30,6 +30,11 @@ pub(crate) enum NotCanonical {
         "its path holds `.`, `..`, `//`, `%2F`, `%25`, `\\`, `?` or `#`, which servers read in different ways"
     )]
     Path,
+    /// The text is no web server, or has more than its scheme, host and port.
+    #[error(
+        "it is not of the form https://HOST[:PORT], without a path: the rest of such an address is a secret"
+    )]
+    Server,
     /// The registry is missing.
     #[error("it names no registry; write docker.io/library/NAME or HOST/REPOSITORY")]
     Registry,
@@ -39,6 +44,9 @@ pub(crate) enum NotCanonical {
     /// The text does not consist of two names.
     #[error("it is not of the form NAMESPACE/NAME")]
     Object,
+    /// The text is empty.
+    #[error("it is empty")]
+    Empty,
     /// There is a `*` within a label of a host.
     #[error("`*` in a host stands for whole labels at its beginning, as in *.example.com")]
     HostGlob,
@@ -77,6 +85,13 @@ pub(super) fn url(text: &str) -> Result<String, NotCanonical> {
     if path.is_empty() { Ok(origin) } else { Ok(format!("{origin}/{}", plain(path, true)?)) }
 }
 
+/// A web server, or a pattern: `scheme://host[:port]`, without the scheme's default port.
+pub(super) fn server(text: &str) -> Result<String, NotCanonical> {
+    let server = url(text).map_err(|_| NotCanonical::Server)?;
+    let is_web = ["https://", "http://"].iter().any(|scheme| server.starts_with(scheme));
+    if is_web && origin_of(&server) == server { Ok(server) } else { Err(NotCanonical::Server) }
+}
+
 /// Scheme, host and port of a canonical address.
 pub(super) fn origin_of(canonical: &str) -> &str {
     let start = canonical.find("://").map_or(0, |at| at + 3);
@@ -103,6 +118,11 @@ pub(super) fn image(text: &str) -> Result<String, NotCanonical> {
         }
         true => Ok(format!("{registry}/{path}")),
     }
+}
+
+/// The name of a check, or a pattern. A forge compares it as it is.
+pub(super) fn context(text: &str) -> Result<String, NotCanonical> {
+    if text.is_empty() { Err(NotCanonical::Empty) } else { Ok(text.to_owned()) }
 }
 
 /// An object in a namespace, or a pattern: `namespace/name`.

@@ -11,7 +11,7 @@ const FRONTENDS: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/d
 
 impl MentionKind {
     /// The kinds that have a list.
-    pub(super) const LISTED: [Self; 8] = [
+    pub(super) const LISTED: [Self; 9] = [
         Self::Push,
         Self::Cache,
         Self::Images,
@@ -19,6 +19,7 @@ impl MentionKind {
         Self::Applications,
         Self::Forges,
         Self::Contexts,
+        Self::Webhooks,
         Self::Entitlements,
     ];
 
@@ -35,6 +36,7 @@ impl MentionKind {
             Self::Applications => "applications",
             Self::Forges => "forges",
             Self::Contexts => "contexts",
+            Self::Webhooks => "webhooks",
             Self::Entitlements => "entitlements",
             Self::HostNetwork => "host-network",
             Self::DaemonCache => "daemon-cache",
@@ -51,6 +53,7 @@ impl MentionKind {
             Self::Applications => "use the Application",
             Self::Forges => "call the forge's API at",
             Self::Contexts => "set commit statuses of the context",
+            Self::Webhooks => "send messages to",
             Self::Entitlements => "build with the entitlement",
             Self::HostNetwork => "build in the network of",
             Self::DaemonCache => "see and prune",
@@ -64,10 +67,10 @@ impl MentionKind {
             Self::Repositories => canonical::repository(text),
             Self::Applications => canonical::object(text),
             Self::Forges => canonical::url(text),
+            Self::Contexts => canonical::context(text),
+            Self::Webhooks => canonical::server(text),
             Self::Entitlements if Entitlement::Insecure.name() != text => Err(NotCanonical::Entitlement),
-            Self::Contexts | Self::Entitlements | Self::HostNetwork | Self::DaemonCache => {
-                Ok(text.to_owned())
-            }
+            Self::Entitlements | Self::HostNetwork | Self::DaemonCache => Ok(text.to_owned()),
         }
     }
 }
@@ -83,6 +86,7 @@ pub(super) struct Lists {
     applications: Vec<Pattern>,
     forges: Vec<Pattern>,
     contexts: Vec<Pattern>,
+    webhooks: Vec<Pattern>,
     entitlements: Vec<Pattern>,
     host_network: bool,
     daemon_cache: bool,
@@ -99,6 +103,7 @@ impl Lists {
             MentionKind::Applications => &self.applications,
             MentionKind::Forges => &self.forges,
             MentionKind::Contexts => &self.contexts,
+            MentionKind::Webhooks => &self.webhooks,
             MentionKind::Entitlements => &self.entitlements,
             MentionKind::HostNetwork | MentionKind::DaemonCache => &[],
         }
@@ -113,6 +118,7 @@ impl Lists {
             MentionKind::Applications => &mut self.applications,
             MentionKind::Forges => &mut self.forges,
             MentionKind::Contexts => &mut self.contexts,
+            MentionKind::Webhooks => &mut self.webhooks,
             MentionKind::Entitlements => &mut self.entitlements,
             MentionKind::HostNetwork | MentionKind::DaemonCache => return,
         };

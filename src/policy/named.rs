@@ -34,6 +34,10 @@ impl NamedTarget {
         Self::new(Mention { kind: MentionKind::Applications, field, written, beside: None })
     }
 
+    pub(super) fn of_webhook(field: &'static str, origin: &str) -> Self {
+        Self::new(Mention { kind: MentionKind::Webhooks, field, written: origin.to_owned(), beside: None })
+    }
+
     /// Whether the name came from `text`, which has a placeholder for an output that is not known yet.
     pub(super) fn stands_in(&self, text: &str) -> bool {
         text.contains(&self.written)

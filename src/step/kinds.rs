@@ -12,12 +12,12 @@
 use super::node::Node;
 use super::spec::Spec;
 use super::{
-    Build, Cache, CommitStatus, InvalidStep, Mention, Poll, Push, Select, Sign, Steps, Supersede, Sync, Tags,
-    UpdateManifest, Verify,
+    Build, Cache, CommitStatus, InvalidStep, Mention, Notify, Poll, Push, Select, Sign, Steps, Supersede,
+    Sync, Tags, UpdateManifest, Verify,
 };
 use super::{
-    build, cache, commit_status, poll, push, select, sign, steps, supersede, sync, tags, update_manifest,
-    verify,
+    build, cache, commit_status, notify, poll, push, select, sign, steps, supersede, sync, tags,
+    update_manifest, verify,
 };
 
 /// Passes the table to the macro `$then`: each kind with its documentation, and the name of its two files.
@@ -48,6 +48,8 @@ macro_rules! kinds {
             Sync in sync;
             /// Shows at a commit, on its forge, how it went.
             CommitStatus in commit_status;
+            /// Tells people, or another program, what became of the work.
+            Notify in notify;
             /// Several other steps in one node, in order.
             Steps in steps;
         }

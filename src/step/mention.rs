@@ -32,6 +32,8 @@ pub(crate) enum MentionKind {
     Forges,
     /// Contexts of commit statuses, which are the names of checks.
     Contexts,
+    /// Servers that messages are sent to. Their addresses are in Secrets, so no step mentions one.
+    Webhooks,
     /// The permissions of a `RUN` beyond the sandbox.
     Entitlements,
     /// The daemon's own host: its network and its cgroups.

@@ -12,6 +12,7 @@ mod commit_status;
 pub(crate) mod corpus;
 mod docs;
 mod good;
+mod notify;
 mod outputs;
 mod poll;
 mod push;
@@ -50,6 +51,7 @@ fn with(kind: &str, fields: &str) -> Value {
             "repo": "https://git.example/shop/api.git", "secret": "forge", "state": "success",
             "commit": "2222222222222222222222222222222222222222",
         }),
+        "notify" => json!({"to": "slack", "url": "slack"}),
         "cache" => json!({"usage": {}}),
         "tags" => json!({"image": "reg.example/shop/api"}),
         "select" => json!({

@@ -88,7 +88,7 @@ async fn a_users_mistake_is_a_failed_node_that_is_not_asked_for_again() {
     insta::assert_json_snapshot!(reply, @r#"
     {
       "node": {
-        "message": "unknown step kind \"biuld\" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`",
+        "message": "unknown step kind \"biuld\" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`",
         "outputs": {
           "parameters": []
         },

@@ -10,6 +10,7 @@ use argo_buildkit::git::{Git, GitOptions};
 use argo_buildkit::kube::{Cluster, Secrets};
 use argo_buildkit::limits::Budget;
 use argo_buildkit::metrics::Metrics;
+use argo_buildkit::notify::{Notifier, NotifierOptions};
 use argo_buildkit::oci::{Auth, LazyClient, Registry};
 use argo_buildkit::outcome::{StepError, Success};
 use argo_buildkit::pool::Pool;
@@ -39,6 +40,7 @@ pub(crate) fn engine(buildkitd: &str, cluster: Cluster, secrets: Secrets, tenanc
         forge: Forge::new(ForgeOptions::default()).unwrap(),
         argocd: ArgoCd::new(cluster.clone()),
         cluster,
+        notifier: Notifier::new(NotifierOptions::default()).unwrap(),
         metrics: Arc::new(Metrics::new()),
         kept_logs: Budget::new(1 << 20),
         argo_url: None,

@@ -19,6 +19,8 @@ pub(super) enum Job {
     Build,
     /// The Secret signs commits or images, or verifies images.
     Signing,
+    /// The Secret has the address of a chat or a webhook, or a secret of it.
+    Chat,
 }
 
 impl Job {
@@ -28,6 +30,7 @@ impl Job {
             Self::Registry => Use::Registry,
             Self::Build => Use::Build,
             Self::Signing => Use::Signing,
+            Self::Chat => Use::Chat,
         }
     }
 }
@@ -78,6 +81,9 @@ fn of_step(step: &SpecStep<'_>, found: &mut Vec<SecretUse>) {
     of_registries(body, &mut add);
     for key in [&body["sign"]["key"], &body["sign"]["passphrase"], &body["verify"]["key"]] {
         add(key, Job::Signing, &Value::Null);
+    }
+    for key in ["url", "signing-secret", "token"] {
+        add(&body["notify"][key], Job::Chat, &Value::Null);
     }
 }
 
@@ -162,6 +168,7 @@ mod tests {
             {"select": {"repo": repo, "secret": "select"}},
             {"sync": {"repo": repo, "secret": "sync"}},
             {"commit-status": {"repo": repo, "secret": "status"}},
+            {"notify": {"url": "address", "signing-secret": {"name": "hmac", "key": "k"}, "token": "access"}},
             {"cache": {"warm": {
                 "dockerfiles": [{
                     "context": {"repo": repo, "secret": "warm"}, "registry-secret": "warmed-registry",
@@ -198,5 +205,6 @@ mod tests {
             ]
         );
         assert_eq!(of(Job::Signing), ["signing", "sign", "passphrase", "verify"]);
+        assert_eq!(of(Job::Chat), ["address", "hmac", "access"]);
     }
 }

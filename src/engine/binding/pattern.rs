@@ -25,6 +25,12 @@ impl Server {
         Self::new(repo.scheme(), &repo.host_port(), &path_of(&repo.to_string()))
     }
 
+    /// The server at `origin`: scheme, host and port of a URL.
+    pub(crate) fn at(origin: &str) -> Result<Self, NotCanonical> {
+        let (scheme, authority) = origin.split_once("://").ok_or(NotCanonical::Form)?;
+        Self::new(scheme, authority, "")
+    }
+
     /// The API of `repository`'s forge.
     pub(crate) fn api(repository: &forge::ForgeRepository) -> Result<Self, NotCanonical> {
         let server = repository.server();

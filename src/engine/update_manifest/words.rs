@@ -35,13 +35,12 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn new(update: &UpdateManifest, workflow: &Workflow, argo_url: Option<&str>) -> Self {
-        let name = format!("{}/{}", workflow.namespace, workflow.name);
         Self {
             image: update.image.clone(),
             branch: update.branch.clone(),
             source: update.source.as_ref().map(|s| (s.repo.to_string(), s.commit.clone())),
-            workflow_url: argo_url.map(|ui| workflow.page(ui)),
-            workflow: name,
+            workflow_url: argo_url.map(|url| workflow.page(url)),
+            workflow: workflow.full_name(),
         }
     }
 

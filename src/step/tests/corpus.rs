@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use super::{
-    cache, commit_status, docs, good, outputs, poll, push, refused, refused_fields, refused_steps, select,
-    sign, supersede, sync, tags, verify,
+    cache, commit_status, docs, good, notify, outputs, poll, push, refused, refused_fields, refused_steps,
+    select, sign, supersede, sync, tags, verify,
 };
 use crate::step::{self, InvalidStep, Step};
 
@@ -27,6 +27,7 @@ const TESTS: &[Tests] = &[
     (commit_status::TESTS, include_str!("commit_status.rs")),
     (docs::TESTS, include_str!("docs.rs")),
     (good::TESTS, include_str!("good.rs")),
+    (notify::TESTS, include_str!("notify.rs")),
     (outputs::TESTS, include_str!("outputs.rs")),
     (poll::TESTS, include_str!("poll.rs")),
     (push::TESTS, include_str!("push.rs")),

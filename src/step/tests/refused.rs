@@ -20,7 +20,7 @@ fn bodies_have_one_known_kind() {
     ];
     insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, yaml), @r##"
     {}
-        no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     []
         expected a map, got a list
     build
@@ -28,11 +28,11 @@ fn bodies_have_one_known_kind() {
     3
         expected a map, got the number 3
     {bulid: {}}
-        unknown step kind "bulid" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        unknown step kind "bulid" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     {updateManifest: {}}
-        unknown step kind "updateManifest" (did you mean `update-manifest`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        unknown step kind "updateManifest" (did you mean `update-manifest`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     {kaniko: {}}
-        unknown step kind "kaniko"; known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        unknown step kind "kaniko"; known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     {build: {}, update-manifest: {}}
         several step kinds in one place, `build`, `update-manifest`; write one, or a list under `steps`
     {build: null}

@@ -34,13 +34,13 @@ fn entries_have_one_kind_and_a_name_of_their_own() {
     ];
     insta::allow_duplicates! { insta::assert_snapshot!(refusals(&rows, after_build), @r##"
     {}
-        steps[1]: no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`
+        steps[1]: no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`
     {name: a}
-        steps[1]: no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`
+        steps[1]: no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`
     build
         steps[1]: expected a map, got a string
     {bulid: {}}
-        steps[1]: unknown step kind "bulid" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`
+        steps[1]: unknown step kind "bulid" (did you mean `build`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`
     {build: {}, update-manifest: {}}
         steps[1]: several step kinds in one place, `build`, `update-manifest`; write one, or a list under `steps`
     {steps: []}

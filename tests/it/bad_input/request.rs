@@ -51,11 +51,11 @@ async fn a_mistake_in_the_step_names_its_field() {
     assert!(!said.contains("hunter2") && !plugin.log().contains("hunter2"), "{said}");
     insta::assert_snapshot!(said, @r#"
     unknown kind
-        unknown step kind "updat-manifest" (did you mean `update-manifest`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        unknown step kind "updat-manifest" (did you mean `update-manifest`?); known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     another tool's kind
-        unknown step kind "kaniko"; known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        unknown step kind "kaniko"; known: `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     no kind
-        no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `steps`
+        no step kind is named; write one of `build`, `update-manifest`, `push`, `sign`, `verify`, `supersede`, `select`, `poll`, `tags`, `cache`, `sync`, `commit-status`, `notify`, `steps`
     two kinds
         several step kinds in one place, `build`, `update-manifest`; write one, or a list under `steps`
     unknown field
