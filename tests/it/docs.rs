@@ -60,9 +60,11 @@ fn examples() -> Vec<&'static str> {
     let blocks = blocks.filter_map(|block| block.split("```").next());
     // The examples of `supersede`, of `select` with services, of `poll` and of `sync` need a cluster: see
     // templates::supersede, select::submissions, poll::docs and sync::docs. Those of `cache` need a daemon of their own: see cache::docs.
+    // Those of `notify` need a chat: see notify::docs.
     let other = [
         "supersede:",
         "sync-api",
+        "notify:",
         "select-shop",
         "poll:",
         "name: cache-usage",

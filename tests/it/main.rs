@@ -32,6 +32,7 @@ mod lifecycle;
 mod lint;
 mod logs;
 mod main_job;
+mod notify;
 mod poll;
 mod pool;
 mod push;

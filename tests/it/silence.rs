@@ -6,6 +6,7 @@ mod check;
 mod forge;
 mod git;
 mod kube;
+mod notify;
 mod registry;
 mod telemetry;
 

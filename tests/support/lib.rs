@@ -8,6 +8,7 @@ pub(crate) mod black_hole;
 pub(crate) mod buildctl;
 pub(crate) mod buildkitd;
 pub(crate) mod certificates;
+pub(crate) mod chat;
 pub(crate) mod collector;
 pub(crate) mod cutting_proxy;
 pub(crate) mod damaged_clone;
