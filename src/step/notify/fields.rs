@@ -70,30 +70,25 @@ fn content(fields: &mut Fields<'_>) -> Result<Content, InvalidStep> {
     })
 }
 
-/// Refuses fields that the service has no use for, and asks for those that it needs.
+/// Refuses fields that the service has no use for, and asks for those that it needs. The errors are about `to`, because it decides.
 fn check(target: &NotifyTarget, content: &Content, fields: &Fields<'_>) -> Result<(), InvalidStep> {
     let channel = target.channel;
-    let (name, is_matrix) = (channel.name(), channel == Channel::Matrix);
+    let (is_matrix, is_chat) = (channel == Channel::Matrix, channel.is_chat());
+    let signed = "`dingtalk`, `webhook` and `n8n`";
     let misplaced = [
-        (
-            "signing-secret",
-            target.signing_secret.is_some() && !channel.is_signed(),
-            "dingtalk`, `webhook` or `n8n",
-        ),
-        ("token", target.token.is_some() && !is_matrix, "matrix"),
-        ("room", target.room.is_some() && !is_matrix, "matrix"),
-        ("body", content.body.is_some() && channel.is_chat(), "webhook` or `n8n"),
+        ("signing-secret", target.signing_secret.is_some() && !channel.is_signed(), signed),
+        ("token", target.token.is_some() && !is_matrix, "`matrix`"),
+        ("room", target.room.is_some() && !is_matrix, "`matrix`"),
+        ("body", content.body.is_some() && is_chat, "`webhook` and `n8n`"),
+        ("text", content.text.is_some() && !is_chat, "chats; write `body`"),
     ];
-    if let Some((field, _, other)) = misplaced.into_iter().find(|(_, is_misplaced, _)| *is_misplaced) {
-        return Err(fields.refuse(field, format!("is used with `to: {other}`, and `to` is `{name}`")));
-    }
-    if content.text.is_some() && !channel.is_chat() {
-        let problem = format!("is used with a chat, and `to` is `{name}`; write `body`");
-        return Err(fields.refuse("text", problem));
+    let refuse = |problem: String| Err(fields.refuse("to", format!("is `{}`, {problem}", channel.name())));
+    if let Some((field, _, others)) = misplaced.into_iter().find(|(_, is_misplaced, _)| *is_misplaced) {
+        return refuse(format!("and `{field}` is used with {others}"));
     }
     let missing = [("room", target.room.is_none()), ("token", target.token.is_none())];
     match missing.into_iter().find(|(_, is_missing)| is_matrix && *is_missing) {
-        Some((field, _)) => Err(fields.refuse("to", format!("is `{name}`, which needs the field `{field}`"))),
+        Some((field, _)) => refuse(format!("which needs the field `{field}`")),
         None => Ok(()),
     }
 }
