@@ -132,10 +132,14 @@ impl Engine {
         let wanted = Wanted { purpose: Use::Chat, server };
         // The use is checked first: an error about the value would tell something of a Secret that is for something else.
         self.secret_rules.admit(&cx.workflow.namespace, &secret, &wanted)?;
-        let value = remembered(found?, &cx.redactor);
+        let value = found?;
         let address = WebhookAddress::parse(&value).map_err(|why| {
             StepError::user(format!("secret `{}`, key `{}`: {why}", reference.name, reference.key))
         })?;
+        // The origin alone stands in messages.
+        if !address.is_origin() {
+            cx.redactor.remember(&value);
+        }
         address.secret_parts().for_each(|part| cx.redactor.remember(&part));
         Ok((address, wanted))
     }

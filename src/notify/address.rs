@@ -40,6 +40,11 @@ impl WebhookAddress {
         http::origin(&self.0)
     }
 
+    /// Whether the address is no more than its origin, as that of a Matrix server. Then it is no secret.
+    pub fn is_origin(&self) -> bool {
+        self.0.path() == "/" && self.0.query().is_none()
+    }
+
     /// The parts of the address that a server may repeat, and that nobody else may see.
     pub fn secret_parts(&self) -> impl Iterator<Item = SecretString> {
         let segments = self.0.path_segments().into_iter().flatten().map(str::to_owned);

@@ -76,6 +76,7 @@ fn every_example_of_the_documentation_is_clean() {
     for page in [
         "README.md",
         "docs/steps.md",
+        "docs/notify.md",
         "docs/registry.md",
         "docs/workflow-templates.md",
         "docs/agent.md",

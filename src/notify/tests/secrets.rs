@@ -48,6 +48,8 @@ fn the_secret_parts_of_an_address_are_known_and_its_words_are_not() {
     let robot = "https://oapi.dingtalk.com/robot/send?access_token=0a1b2c3d4e";
     assert_eq!(parts(robot), ["0a1b2c3d4e"]);
     assert!(parts("http://n8n.n8n.svc:5678/webhook/builds").is_empty());
+    assert!(address("https://matrix.example.com").unwrap().is_origin());
+    assert!(!address(slack).unwrap().is_origin() && !address("https://a.example/?k=1").unwrap().is_origin());
 }
 
 /// The expected signature was computed with another implementation of HMAC (Python's).
