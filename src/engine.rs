@@ -153,7 +153,9 @@ impl Engine {
     async fn step(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
         let kind = step.kind();
         let span = span(kind, cx);
-        let mut counted = Counted { metrics: &self.metrics, kind, started: Instant::now(), outcome: None };
+        let trace_id = telemetry::trace_id(&cx.workflow.uid);
+        let mut counted =
+            Counted { metrics: &self.metrics, kind, trace_id, started: Instant::now(), outcome: None };
         let work = async {
             let ended = match self.permits(&cx.workflow.namespace, step) {
                 Ok(()) => self.work(step, cx).await,
@@ -218,6 +220,7 @@ fn log(ended: &Result<Success, StepError>, started: Instant) {
 struct Counted<'a> {
     metrics: &'a Metrics,
     kind: Kind,
+    trace_id: Option<String>,
     started: Instant,
     outcome: Option<StepOutcome>,
 }
@@ -225,6 +228,6 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or(StepOutcome::Cancelled);
-        self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed());
+        self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed(), self.trace_id.take());
     }
 }

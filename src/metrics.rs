@@ -1,74 +1,32 @@
-//! Prometheus metrics. Labels are step kinds, outcomes and status codes, so the number of series is bounded.
+//! Prometheus metrics. Labels are step kinds, outcomes and status codes, and a limited number of names that tenants choose (`names`). So
+//! the number of series is bounded.
 
 mod agent;
+mod builds;
+mod deployments;
+mod names;
+mod outcomes;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::limits::descriptors::Descriptors;
+use builds::Builds;
+use deployments::Deployments;
 
 pub use agent::{AgentMetrics, ReportOutcome, TaskCount};
-
-/// The outcome of a step, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepOutcome {
-    /// It succeeded.
-    Succeeded,
-    /// The user must act.
-    Failed,
-    /// Another party must act.
-    Error,
-    /// It was stopped: timeout, drain, withdrawn by Argo, or no longer polled.
-    Cancelled,
-}
-
-impl StepOutcome {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Error => "error",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// The outcome of a write-back, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteBackResult {
-    /// It has a commit of its own.
-    Committed,
-    /// It shares a commit with other writers.
-    Batched,
-    /// It is in a pull request.
-    Proposed,
-    /// The files had the values already.
-    Unchanged,
-    /// A newer change was there already.
-    Superseded,
-    /// It was only previewed.
-    Previewed,
-}
-
-impl WriteBackResult {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Committed => "committed",
-            Self::Batched => "batched",
-            Self::Proposed => "proposed",
-            Self::Unchanged => "unchanged",
-            Self::Superseded => "superseded",
-            Self::Previewed => "previewed",
-        }
-    }
-}
+pub use builds::WaitingBuild;
+pub use outcomes::{BuildOutcome, DeploymentOutcome, StepOutcome, WriteBackResult};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
@@ -93,21 +51,24 @@ struct KindLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VertexLabels {
-    cached: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: u16,
 }
+
+/// The labels of an exemplar: not of the series, but of one of its values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TraceLabels {
+    trace_id: String,
+}
+
+/// Durations, with the trace of one of each bucket.
+type TracedHistogram = HistogramWithExemplars<TraceLabels>;
 
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
     steps: Family<StepLabels, Counter>,
-    seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
-    vertices: Family<VertexLabels, Counter>,
+    seconds: Family<KindLabels, TracedHistogram, fn() -> TracedHistogram>,
     requests: Family<CodeLabels, Counter>,
     queued: Gauge<u32, std::sync::atomic::AtomicU32>,
     running: Gauge<u32, std::sync::atomic::AtomicU32>,
@@ -120,20 +81,10 @@ pub struct Metrics {
     syncs: Family<ResultLabels, Counter>,
     commit_statuses: Family<ResultLabels, Counter>,
     notifications: Family<MessageLabels, Counter>,
-    polled: Family<ResultLabels, Counter>,
     copied_bytes: Counter,
     spared_blobs: Family<ResultLabels, Counter>,
-    builds_waiting: Gauge,
-}
-
-/// A build that waits for a daemon. Dropping it ends the wait.
-#[derive(Debug)]
-pub struct WaitingBuild(Gauge);
-
-impl Drop for WaitingBuild {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
+    builds: Builds,
+    deployments: Deployments,
 }
 
 impl Metrics {
@@ -144,7 +95,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("argo_buildkit");
         // 0.05 s to 27 min: a warm build to a cold one.
-        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.05, 2.0, 16));
+        let buckets: fn() -> TracedHistogram = || TracedHistogram::new(exponential_buckets(0.05, 2.0, 16));
         Self {
             steps: add(&mut registry, "steps", "Steps that ended, by kind and outcome", Family::default()),
             seconds: add(
@@ -152,12 +103,6 @@ impl Metrics {
                 "step_seconds",
                 "How long steps took, in seconds",
                 Family::new_with_constructor(buckets),
-            ),
-            vertices: add(
-                &mut registry,
-                "build_vertices",
-                "BuildKit vertices, by whether the cache had them",
-                Family::default(),
             ),
             requests: add(
                 &mut registry,
@@ -212,12 +157,6 @@ impl Metrics {
                 "Messages of `notify`, by service and result; `digested` are those that were sent together with others",
                 Family::default(),
             ),
-            polled: add(
-                &mut registry,
-                "polled",
-                "Branches, tags and services that `poll` looked at, by result",
-                Family::default(),
-            ),
             copied_bytes: add(
                 &mut registry,
                 "push_copied_bytes",
@@ -230,12 +169,8 @@ impl Metrics {
                 "Blobs that push steps did not copy, by why",
                 Family::default(),
             ),
-            builds_waiting: add(
-                &mut registry,
-                "builds_waiting",
-                "Builds that wait for a place on a buildkitd",
-                Gauge::default(),
-            ),
+            builds: Builds::register(&mut registry),
+            deployments: Deployments::register(&mut registry),
             registry,
         }
     }
@@ -247,21 +182,22 @@ impl Metrics {
         (metrics, agent)
     }
 
-    /// Records the end of a step of the kind named `kind`.
-    pub fn step_ended(&self, kind: &'static str, outcome: StepOutcome, took: Duration) {
+    /// Records the end of a step of the kind named `kind`. `trace_id` is the trace in which it is, if traces are sent.
+    pub fn step_ended(
+        &self,
+        kind: &'static str,
+        outcome: StepOutcome,
+        took: Duration,
+        trace_id: Option<String>,
+    ) {
         self.steps.get_or_create(&StepLabels { kind, outcome: outcome.label() }).inc();
-        self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
+        let trace = trace_id.map(|trace_id| TraceLabels { trace_id });
+        self.seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64(), trace, None);
     }
 
     /// Records how long a job waited for a slot.
     pub fn job_waited(&self, waited: Duration) {
         self.waited.observe(waited.as_secs_f64());
-    }
-
-    /// Records the number of a build's vertices, and how many came from the cache.
-    pub fn vertices(&self, cached: u64, total: u64) {
-        self.vertices.get_or_create(&VertexLabels { cached: "true" }).inc_by(cached);
-        self.vertices.get_or_create(&VertexLabels { cached: "false" }).inc_by(total.saturating_sub(cached));
     }
 
     /// Records the outcome of a write-back and the number of its pushes.
@@ -291,23 +227,12 @@ impl Metrics {
         self.notifications.get_or_create(&MessageLabels { to, result }).inc();
     }
 
-    /// Records that `poll` looked at `count` branches, tags or services with this result.
-    pub fn polled(&self, result: &'static str, count: usize) {
-        self.polled.get_or_create(&ResultLabels { result }).inc_by(count as u64);
-    }
-
     /// Records a copy: its bytes, and the blobs that were mounted or present.
     pub fn copied(&self, bytes: u64, mounted: u64, present: u64) {
         self.copied_bytes.inc_by(bytes);
         for (result, count) in [("mounted", mounted), ("present", present)] {
             self.spared_blobs.get_or_create(&ResultLabels { result }).inc_by(count);
         }
-    }
-
-    /// Counts a build that waits for a daemon, until the result is dropped.
-    pub fn build_waits(&self) -> WaitingBuild {
-        self.builds_waiting.inc();
-        WaitingBuild(self.builds_waiting.clone())
     }
 
     /// Records the status of an answer to a request.

@@ -10,6 +10,7 @@ mod exporter;
 mod lines;
 mod printer;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use lines::{LogOutput, TextFormat};
@@ -43,6 +44,9 @@ const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORT
 /// The variables for the time limit of one batch, in milliseconds.
 const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
 
+/// Whether this process sends its traces to a collector.
+static SENDS_TRACES: AtomicBool = AtomicBool::new(false);
+
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -65,6 +69,7 @@ pub struct Telemetry {
 pub fn init(format: LogFormat, filter: &str, printing: bool) -> anyhow::Result<Telemetry> {
     let collector = collector();
     let provider = exporter(&collector)?;
+    SENDS_TRACES.store(provider.is_some(), Ordering::Relaxed);
     let filter = EnvFilter::try_new(filter)?;
     let printer = printing.then(|| Printer::start(std::io::stdout())).transpose()?;
     let fmt = tracing_subscriber::fmt::layer().with_writer(LogOutput { printer: printer.clone(), format });
@@ -137,6 +142,11 @@ pub fn join_workflow(span: &Span, uid: &str) {
     let parent = Context::new().with_remote_span_context(workflow_context(uid));
     // This fails only without an exporter, and then there is no trace.
     let _ = span.set_parent(parent);
+}
+
+/// The id of the trace of the workflow `uid`, in hexadecimal; `None` if no traces are sent.
+pub(crate) fn trace_id(uid: &str) -> Option<String> {
+    SENDS_TRACES.load(Ordering::Relaxed).then(|| workflow_context(uid).trace_id().to_string())
 }
 
 /// The trace of a workflow. The uid is the trace id. A hash of the uid is the span id of the root.

@@ -35,7 +35,8 @@ use futures_util::future::{maybe_done, pending};
 
 use super::Engine;
 use super::context::Cx;
-use crate::outcome::{StepError, Success};
+use crate::metrics::BuildOutcome;
+use crate::outcome::{Fault, StepError, Success};
 use crate::step::Build;
 use inputs::Inputs;
 use part::Work;
@@ -45,6 +46,19 @@ use whole::Done;
 
 pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Success, StepError> {
     let started = Instant::now();
+    let ended = Box::pin(image(engine, build, cx, started)).await;
+    let outcome = match &ended {
+        Ok(success) if report::is_skipped(success) => BuildOutcome::Skipped,
+        Ok(_) => BuildOutcome::Succeeded,
+        Err(error) if error.fault == Fault::User => BuildOutcome::Failed,
+        Err(_) => BuildOutcome::Error,
+    };
+    let name = build.tags.first().map(|tag| tag.image.name()).unwrap_or_default();
+    engine.metrics.build_ended(&cx.workflow.namespace, &name, outcome, started.elapsed());
+    ended
+}
+
+async fn image(engine: &Engine, build: &Build, cx: &Cx, started: Instant) -> Result<Success, StepError> {
     let wanted = place::wanted(build, cx);
     let by_platform = Box::pin(by_platform::is_needed(engine, build, &wanted, cx)).await?;
     // First prove the caller's right to read the commits, because the daemon gives them to any client. Until then only connect.
@@ -52,6 +66,9 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
     let mut connecting = pin!(maybe_done(connecting));
     let gathering = Box::pin(Inputs::gather(engine, build, by_platform, cx));
     let inputs = beside(gathering, connecting.as_mut()).await?;
+    if let Some(time) = inputs.main.time {
+        cx.note_commit_date(time);
+    }
     cx.now("starting the build");
     connecting.as_mut().await;
     // Without this connection, the solve connects with retries, and reports the error.
@@ -76,9 +93,13 @@ pub(super) async fn run(engine: &Engine, build: &Build, cx: &Cx) -> Result<Succe
 /// The result of a step whose image was built. If the cache was not exported, that is an error with all outputs of the step, because the
 /// image was pushed.
 async fn reported(work: Work<'_>, done: Done, started: Instant) -> Result<Success, StepError> {
-    let Work { build, inputs, cx, .. } = work;
+    let Work { engine, build, inputs, cx } = work;
     let Done { solved, left_out, log, exported, wrote, miss } = done;
     let cache = exported.as_ref().map_or_else(|e| Cache::Failed(e.message.clone()), Clone::clone);
+    engine.metrics.caches_left_out(inputs.imports.left_out.len() + left_out.len());
+    if cache != Cache::None {
+        engine.metrics.cache_export_ended(cache.name());
+    }
     let took = started.elapsed();
     let (solved, left_out, cache) = (&solved, &left_out[..], &cache);
     let result = BuildResult { build, inputs, solved, left_out, cache, wrote, miss, log, took };

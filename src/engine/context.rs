@@ -1,5 +1,6 @@
 //! The context of a running step: everything it needs besides its own fields.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(super) struct Cx {
     place: Option<String>,
     /// The log upload that this step started in the background.
     log_upload: Arc<Mutex<Option<LogUpload>>>,
+    /// The date of the newest source commit that the node has built, in seconds since 1970; 0 without one.
+    committed: Arc<AtomicU32>,
 }
 
 impl Cx {
@@ -65,6 +68,7 @@ impl Cx {
         let (workflow, redactor) = (Arc::new(workflow), Redactor::default());
         let (secrets, keys) = (NodeSecrets::default(), OpenedKeys::default());
         let (step, part, place, log_upload) = (None, None, None, Arc::default());
+        let committed = Arc::default();
         Self {
             workflow,
             reference,
@@ -80,6 +84,7 @@ impl Cx {
             part,
             place,
             log_upload,
+            committed,
         }
     }
 
@@ -111,6 +116,16 @@ impl Cx {
     /// waits for whoever holds one, so it is held while that request runs, and not longer.
     pub(super) fn enter(&self) -> Option<TaskTrackerToken> {
         if self.is_late() { None } else { self.gate.enter() }
+    }
+
+    /// Notes the date of a source commit that the node builds, in seconds since 1970.
+    pub(super) fn note_commit_date(&self, seconds: u32) {
+        self.committed.fetch_max(seconds, Ordering::Relaxed);
+    }
+
+    /// The date of the newest source commit that the node has built, in seconds since 1970.
+    pub(super) fn commit_date(&self) -> Option<u32> {
+        Some(self.committed.load(Ordering::Relaxed)).filter(|seconds| *seconds > 0)
     }
 
     pub(super) fn is_outermost(&self) -> bool {

@@ -89,6 +89,7 @@ pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success
     drop(running);
     let report = sweep.report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.results().into_iter().for_each(|(result, count)| engine.metrics.polled(result, count));
+    engine.metrics.poll_ended(&cx.workflow.namespace);
     report.ended("nothing to poll")
 }
 

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::Engine;
 use super::context::Cx;
+use crate::metrics::DeploymentOutcome;
 use crate::outcome::{StepError, Success};
 use crate::step::Sync;
 use report::Facts;
@@ -53,10 +54,28 @@ async fn all(shared: &Shared<'_>) -> Result<Vec<Arrived>, Ended> {
     let targets: Vec<Target<'_>> = shared.targets().await?;
     let mut waits: Vec<BoxFuture<'_, Result<Arrived, Ended>>> = Vec::new();
     for target in &targets {
-        waits.push(application::follow(shared, target).boxed());
+        let wait = application::follow(shared, target);
+        waits.push(counted(shared, &target.application.name, wait).boxed());
     }
     for workload in &shared.sync.workloads {
-        waits.push(workload::follow(shared, workload).boxed());
+        waits.push(counted(shared, &workload.name, workload::follow(shared, workload)).boxed());
     }
     try_join_all(waits).await
+}
+
+/// Counts the deployment of the Application or workload `name` when its wait has ended.
+async fn counted(
+    shared: &Shared<'_>,
+    name: &str,
+    wait: impl Future<Output = Result<Arrived, Ended>>,
+) -> Result<Arrived, Ended> {
+    let ended = wait.await;
+    let outcome = match &ended {
+        Ok(_) => DeploymentOutcome::Healthy,
+        Err(Ended::Superseded { .. }) => DeploymentOutcome::Superseded,
+        Err(Ended::Failed(error)) if report::is_failed(error) => DeploymentOutcome::Failed,
+        Err(Ended::Failed(_)) => DeploymentOutcome::Error,
+    };
+    shared.engine.metrics.deployed(shared.tenant(), name, outcome, shared.cx.commit_date());
+    ended
 }

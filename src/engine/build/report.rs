@@ -32,6 +32,16 @@ pub(super) enum Cache {
 }
 
 impl Cache {
+    /// Its name in outputs and metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Exported => "exported",
+            Self::Skipped => "skipped",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// The outcome of two exports.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -46,12 +56,7 @@ impl Cache {
 
 impl fmt::Display for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Exported => "exported",
-            Self::Skipped => "skipped",
-            Self::Failed(_) => "failed",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -125,6 +130,11 @@ pub(super) fn skipped(build: &Build, inputs: &Inputs, digest: String, took: Dura
     let summary = format!("skipped: {} was built from the same inputs", named.image);
     let outputs = outputs.into_iter().chain(named.outputs(build, inputs));
     Success { summary, outputs: outputs.map(|(name, value)| (name.to_owned(), value)).collect() }
+}
+
+/// Whether `success` is that of an image that was there already.
+pub(super) fn is_skipped(success: &Success) -> bool {
+    success.outputs.get("skipped").is_some_and(|skipped| skipped == "true")
 }
 
 /// The names of the image.

@@ -64,6 +64,11 @@ pub(super) fn failed(message: String, deployed: &str, health: &str) -> StepError
     StepError { outputs: Outputs::from(outputs), ..StepError::user(message) }
 }
 
+/// Whether `error` is about what is deployed. Any other is about reading it.
+pub(super) fn is_failed(error: &StepError) -> bool {
+    error.outputs.get("outcome").is_some_and(|outcome| outcome == "failed")
+}
+
 fn outputs(found: &Found<'_>, facts: &Facts) -> Outputs {
     let Found { outcome, deployed, health, newer, applications } = found;
     let outputs = [
