@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the real servers that the tests talk to, each from its own pinned Go module beside this file.
+# Builds the real servers that the tests talk to, each from its own pinned Go module beside this file. promtool is Debian's.
 #
 #   build.sh [TOOL...]   build what is missing (no TOOL: all that `make test` needs)
 #   build.sh cluster     what `make cluster` needs beside that
@@ -12,7 +12,7 @@
 # Everything lands outside the tree, in $ARGO_BUILDKIT_TESTBED (default: ~/.cache/argo-buildkit/testbed).
 set -euo pipefail
 
-readonly TOOLS=(buildkit git-http yaml helm gitea etcd kube argo)
+readonly TOOLS=(promtool buildkit git-http yaml helm gitea etcd kube argo)
 readonly CLUSTER_TOOLS=(node containerd runc coredns rootlesskit argocd argo-events nats)
 readonly BENCH_TOOLS=(tekton triggers)
 # For `make bench`, `make test-registries` and `make test-peers` only, each by its name.
@@ -34,6 +34,19 @@ recipe_buildkit() {
   local version=github.com/moby/buildkit/version
   CGO_ENABLED=0 go_build "$1/bin/" "-X $version.Version=$(pinned github.com/moby/buildkit)" \
     github.com/moby/buildkit/cmd/{buildkitd,buildctl}
+}
+
+# The package starts a server on port 9090 when it is installed, where Argo's controller has its metrics. So it is not installed, and
+# one program of it is taken.
+recipe_promtool() {
+  local package as_root=()
+  package=$(cat package)
+  ((EUID == 0)) || as_root=(sudo)
+  cd "$1"
+  # A machine on which nothing was installed has no lists of packages.
+  apt-get download -qq "$package" || { "${as_root[@]}" apt-get update -qq && apt-get download -qq "$package"; }
+  dpkg-deb --extract "$package"_*.deb unpacked
+  mv unpacked/usr/bin/promtool bin/
 }
 
 recipe_git-http() {
