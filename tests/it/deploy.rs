@@ -1,11 +1,14 @@
 //! deploy/ can be rendered, a real API server accepts every object of it, and its rights are as documented.
 
 mod agent;
+mod alerts;
 pub(crate) mod buildkitd;
 mod cache_registry;
+mod dashboards;
 mod network;
 mod objects;
 mod pod_security;
+mod promql;
 pub(crate) mod rights;
 mod server;
 

@@ -121,6 +121,8 @@ async fn sixty_four_identical_polls_at_once_cause_one_solve() {
         "{metrics}"
     );
     let image = shop.image();
+    let counted = format!("image=\"{image}\",outcome=\"succeeded\"}} 1\n");
+    assert!(metrics.contains(&counted), "{counted} in {metrics}");
     let solves = histories(shop.world.buildkitd.address()).into_iter().filter(|build| build.contains(&image));
     assert_eq!(solves.count(), 1);
 }

@@ -91,9 +91,11 @@ async fn a_workflow_is_one_trace_with_a_span_per_step_and_vertex() {
     let shop = Shop::with(setup.start(), "FROM BASE\nRUN echo traced\n").await;
     let workflow = Workflow::new();
     expect_phase(&shop.plugin.drive(&workflow, &template(shop.steps())).await, "Succeeded");
+    let trace = workflow.uid.replace('-', "");
+    let (_, metrics) = shop.plugin.ops("/metrics").await;
+    assert!(metrics.contains(&format!(" # {{trace_id=\"{trace}\"}} ")), "{metrics}");
     shop.plugin.signal("TERM");
     shop.plugin.exit().await;
-    let trace = workflow.uid.replace('-', "");
     let spans = collector.spans();
     assert!(!spans.is_empty() && spans.iter().all(|span| span.trace == trace), "{spans:?}");
     let find = |name: &str| {

@@ -25,6 +25,8 @@ components:
 - ../../components/agent-gate
 - ../../components/agent-only
 - ../../components/agent-cert-manager
+- ../../components/dashboards
+- ../../components/alerts
 ";
 
 fn rules(objects: &[Value]) -> Vec<Value> {

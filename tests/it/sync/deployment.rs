@@ -43,6 +43,9 @@ async fn a_commit_is_waited_for_until_its_image_runs() {
     assert!(done.summary.starts_with(&said), "{}", done.summary);
     let metrics = site.engine.metrics.encode(0, 0).unwrap();
     assert!(metrics.contains("argo_buildkit_syncs_total{result=\"healthy\"} 1"), "{metrics}");
+    let counted =
+        format!("{{workflow_namespace=\"{BUILDS}\",application=\"{}\",result=\"healthy\"}} 1", site.name);
+    assert!(metrics.contains(&format!("argo_buildkit_deployments_total{counted}")), "{metrics}");
 }
 
 #[tokio::test]
