@@ -1,5 +1,7 @@
 //! The path of a commit: workflow, image, manifest commit, Argo CD, a pod that runs the new digest.
 
+use serde_json::Value;
+
 use crate::cluster::{PATIENCE, apply, eventually, get, kubectl, list, pushed_digest};
 use crate::install;
 use crate::shop::Shop;
@@ -48,8 +50,8 @@ async fn a_commit_becomes_a_pod_that_runs_the_new_digest() {
 }
 
 /// A ready pod of the application, whose container has `digest`.
-pub(crate) fn ready_pod(app: &str, digest: &str) -> Option<serde_json::Value> {
-    let ready = |pod: &serde_json::Value| {
+pub(crate) fn ready_pod(app: &str, digest: &str) -> Option<Value> {
+    let ready = |pod: &Value| {
         let status = &pod["status"]["containerStatuses"][0];
         status["ready"] == true
             && pod["spec"]["containers"][0]["image"].as_str().is_some_and(|i| i.contains(digest))
@@ -82,18 +84,20 @@ spec:
     syncOptions: [CreateNamespace=true]
 "
     ));
-    let synced = || {
+    becomes(name, |status| status["sync"]["status"] == "Synced");
+}
+
+/// Waits until the status of an Application is as `wanted`.
+pub(crate) fn becomes(name: &str, wanted: impl Fn(&Value) -> bool) {
+    let is_there = || {
         let found = get("argocd", "application", name);
         let (status, annotations) = (&found["status"], &found["metadata"]["annotations"]);
         // After an error Argo CD looks again in 3 minutes only. A loaded API server gives it one.
         if status["conditions"][0].is_object() && annotations[REFRESH].is_null() {
             kubectl(&["annotate", "-n", "argocd", "application", name, &format!("{REFRESH}=normal")]);
         }
-        (status["sync"]["status"] == "Synced").then_some(())
+        wanted(status).then_some(())
     };
-    eventually(
-        || format!("the first sync of {name}: {}", get("argocd", "application", name)),
-        PATIENCE,
-        synced,
-    );
+    let status = || format!("another status of {name}: {}", get("argocd", "application", name)["status"]);
+    eventually(status, PATIENCE, is_there);
 }

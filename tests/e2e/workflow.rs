@@ -70,19 +70,23 @@ impl Workflow {
         (text(&status["phase"]), text(&status["message"]))
     }
 
+    /// Its nodes that are a plugin's.
+    pub(crate) fn nodes(&self) -> Vec<Value> {
+        plugin_nodes(&self.object())
+    }
+
     /// Its one node that is a plugin's.
     pub(crate) fn node(&self) -> Value {
-        plugin_nodes(&self.object()).into_iter().next().unwrap_or_default()
+        self.nodes().into_iter().next().unwrap_or_default()
     }
 
     /// Waits until a plugin node's message contains `text`.
     pub(crate) fn says(&self, wanted: &str) -> Value {
-        let node = || plugin_nodes(&self.object());
         let says = |node: &Value| text(&node["message"]).contains(wanted);
         eventually(
             || format!("`{wanted}` from {}", self.report()),
             PATIENCE,
-            || node().into_iter().find(says),
+            || self.nodes().into_iter().find(says),
         )
     }
 
@@ -107,7 +111,7 @@ impl Workflow {
         let phase = self.end();
         assert_eq!(phase, "Succeeded", "{}", self.report());
         let parameters = |node: &Value| node["outputs"]["parameters"].as_array().cloned().unwrap_or_default();
-        let all = plugin_nodes(&self.object()).iter().flat_map(parameters).collect::<Vec<_>>();
+        let all = self.nodes().iter().flat_map(parameters).collect::<Vec<_>>();
         Outputs(all.into_iter().map(|p| (text(&p["name"]), text(&p["value"]))).collect())
     }
 
@@ -120,7 +124,8 @@ impl Workflow {
 
     /// The known data about it, for a failed test.
     pub(crate) fn report(&self) -> String {
-        let nodes: Vec<_> = plugin_nodes(&self.object())
+        let nodes: Vec<_> = self
+            .nodes()
             .iter()
             .map(|n| format!("{}: {} {}", text(&n["displayName"]), text(&n["phase"]), text(&n["message"])))
             .collect();
