@@ -27,7 +27,8 @@ EOF
     PATH="$state/argocd/bin:$PATH" TMPDIR="$state/argocd/tmp" HOME="$state/argocd" \
     "$bin/argocd" --disable-tls --address 127.0.0.1 --port 8185 --metrics-address 127.0.0.1 --metrics-port 8184 \
     --redis 127.0.0.1:6390
+  # Beside its own namespace it serves one of a test, whose project does not permit that.
   spawn argocd-controller env ARGOCD_BINARY_NAME=argocd-application-controller ARGOCD_FAKE_IN_CLUSTER=true \
     HOME="$state/argocd" "$bin/argocd" --kubeconfig "$KUBECONFIG" -n argocd --redis 127.0.0.1:6390 \
-    --repo-server 127.0.0.1:8185 --repo-server-plaintext --metrics-port 8182
+    --repo-server 127.0.0.1:8185 --repo-server-plaintext --metrics-port 8182 --application-namespaces 'sync-*-served'
 }

@@ -22,6 +22,7 @@ mod pool;
 mod shop;
 mod signed;
 mod stops;
+mod sync;
 mod tenants;
 mod trust;
 mod workflow;
