@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{PATIENCE, apply, apply_folder, eventually, get, gitea, kubectl};
 use crate::contender::Contender;
+use crate::healthy;
 use crate::shop::Shop;
 use crate::support::net::until;
 
@@ -22,9 +23,9 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// Sets up both receivers, and a hook for each.
-    pub(crate) async fn install(shop: &Shop) -> Self {
-        install_argo_events(shop);
+    /// Sets up both receivers, and a hook for each. With `waits`, our Workflows wait until Argo CD has deployed the image.
+    pub(crate) async fn install(shop: &Shop, waits: bool) -> Self {
+        install_argo_events(shop, waits);
         install_triggers(shop);
         let path = format!("/repos/{}/hooks", shop.service.full_name());
         let ours = address("builds", "gitea-eventsource-svc");
@@ -78,7 +79,7 @@ fn address(namespace: &str, service: &str) -> String {
 }
 
 /// `eventsources/` and `sensors/`, with the settings of the shop.
-fn install_argo_events(shop: &Shop) {
+fn install_argo_events(shop: &Shop, waits: bool) {
     let secret = json!({"secret": SECRET});
     apply(&opaque("gitea-webhook", &secret).to_string());
     let (source, image) = (shop.service.url(), shop.service.image());
@@ -93,7 +94,7 @@ fn install_argo_events(shop: &Shop) {
         "charts=charts/".to_owned(),
         "own-account=^(?i:deploy-bot)$".to_owned(),
     ];
-    let kustomization = json!({
+    let mut kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": "builds",
@@ -108,6 +109,10 @@ fn install_argo_events(shop: &Shop) {
             "literals": literals,
         }],
     });
+    if waits {
+        let patch = wait_for_sync().to_string();
+        kustomization["patches"] = json!([{"target": {"kind": "Sensor", "name": "push"}, "patch": patch}]);
+    }
     apply_folder(&kustomization.to_string());
     for (label, pods) in [("eventsource-name=gitea", "EventSource"), ("sensor-name=push", "Sensor")] {
         let ready = || {
@@ -116,6 +121,13 @@ fn install_argo_events(shop: &Shop) {
         };
         eventually(|| format!("the pod of the {pods}"), PATIENCE, ready);
     }
+}
+
+/// Adds parameters to the Workflow of a branch, the Sensor's first trigger.
+fn wait_for_sync() -> Value {
+    let path = "/spec/triggers/0/template/k8s/source/resource/spec/arguments/parameters/-";
+    let add = |(name, value): (&str, &str)| json!({"op": "add", "path": path, "value": {"name": name, "value": value}});
+    [("argocd-application", healthy::OURS), ("wait-for-sync", "true")].map(add).into_iter().collect()
 }
 
 /// `peers/triggers.yaml`, with the image, the cache and the GitOps repository of the shop.

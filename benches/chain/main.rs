@@ -3,7 +3,7 @@
 //!
 //! It asserts no number: it prints tables, with the goal beside each ratio. docs/benchmarks.md says how to read them.
 //! `ours` or `defaults` as an argument measures under Argo's settings of that kind only, and a number is that of runs. `push` begins with
-//! the push in place of the Workflow.
+//! the push in place of the Workflow; `push healthy` ends with the pod in place of the commit.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod api;
 #[path = "../../tests/e2e/cluster.rs"]
 mod cluster;
 mod contender;
+mod healthy;
 mod hooks;
 #[path = "../../tests/e2e/install.rs"]
 mod install;
@@ -58,8 +59,9 @@ async fn main() {
     let shop = Shop::open().await;
     peers::install();
     shared_agent::allow_sidecars();
-    if arguments.iter().any(|argument| argument == "push") {
-        push::measure(runs, &shop).await;
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if has("push") {
+        push::measure(runs, &shop, has("healthy")).await;
         return;
     }
     let mut report = Report::default();

@@ -1,4 +1,5 @@
-//! `ONLY='push 5'`: from a push to the manifest's commit. Gitea's hook goes to Argo Events, or to Tekton Triggers.
+//! `ONLY='push 5'`: from a push to the manifest's commit. Gitea's hook goes to Argo Events, or to Tekton Triggers. With `healthy`, also to
+//! the pod that runs the image.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::api::{self, Watch};
 use crate::cluster::kubectl;
 use crate::contender::Contender;
+use crate::healthy::{self, Watches};
 use crate::hooks::Hooks;
 use crate::settings::Settings;
 use crate::shared_agent;
@@ -25,22 +27,36 @@ struct Pushed {
     run: Duration,
     /// Until the manifest's branch moved.
     commit: Duration,
+    /// Until the image ran, if that was watched.
+    healthy: Option<Healthy>,
+}
+
+/// What a deployment took, from the same time.
+#[derive(Clone, Copy)]
+struct Healthy {
+    /// Until the pod was ready.
+    ready: Duration,
+    /// Until the step said so; without one, the same.
+    said: Duration,
 }
 
 /// All runs.
 #[derive(Default)]
 struct Report(Vec<(Contender, Pushed)>);
 
-/// All in turns, one at a time, and one of each before that is not counted.
-pub(crate) async fn measure(runs: usize, shop: &Shop) {
+/// All in turns, one at a time, and one of each before that is not counted. With `healthy`, without sidecars.
+pub(crate) async fn measure(runs: usize, shop: &Shop, healthy: bool) {
     Settings::Ours.apply();
-    let hooks = Hooks::install(shop).await;
+    if healthy {
+        healthy::install(shop).await;
+    }
+    let hooks = Hooks::install(shop, healthy).await;
     hooks.heard().await;
     let mut report = Report::default();
     for number in 0..=runs {
-        for (contender, _) in WAYS {
+        for (contender, _) in WAYS.into_iter().filter(|way| !healthy || !way.0.has_sidecar()) {
             shared_agent::switch(contender.has_agent());
-            let pushed = push(contender, shop, &hooks).await;
+            let pushed = push(contender, shop, &hooks, healthy).await;
             println!("push {number} {contender}: {pushed}");
             if number > 0 {
                 report.0.push((contender, pushed));
@@ -50,10 +66,11 @@ pub(crate) async fn measure(runs: usize, shop: &Shop) {
     println!("{report}");
 }
 
-async fn push(contender: Contender, shop: &Shop, hooks: &Hooks) -> Pushed {
+async fn push(contender: Contender, shop: &Shop, hooks: &Hooks, healthy: bool) -> Pushed {
     hooks.only(contender).await;
     let client = api::client().await;
     let runs = Watch::begin(&client, &contender.path()).await;
+    let watches = if healthy { Some(Watches::begin(&client).await) } else { None };
     let before = shop.deployed();
     let revision = shop.change().await;
     let began = Instant::now();
@@ -63,9 +80,14 @@ async fn push(contender: Contender, shop: &Shop, hooks: &Hooks) -> Pushed {
     let ended = |run: &Value| builds_it(run) && contender.ended(run).is_some();
     let (_, last) = until(|| runs.seen.first(ended), &revision).await;
     assert_eq!(contender.ended(&last), Some(true), "{revision}: {}", last["status"]);
+    let mut healthy = None;
+    if let Some(watches) = watches {
+        let deployed = watches.deployed(contender, &revision, &last).await;
+        healthy = Some(Healthy { ready: deployed.ready - began, said: deployed.said - began });
+    }
     kubectl(&["delete", "-n", contender.namespace(), contender.resource(), "--all"]);
     settle(contender);
-    Pushed { run: seen.saturating_duration_since(began), commit: commit - began }
+    Pushed { run: seen.saturating_duration_since(began), commit: commit - began, healthy }
 }
 
 impl Report {
@@ -73,11 +95,35 @@ impl Report {
         let of = self.0.iter().filter(|run| run.0 == contender);
         median(&of.map(|run| time(&run.1).as_secs_f64()).collect::<Vec<_>>())
     }
+
+    /// The median of a time of deployments; `None` if they were not watched.
+    fn healthy(&self, contender: Contender, time: fn(Healthy) -> Duration) -> Option<f64> {
+        let of = self.0.iter().filter(|run| run.0 == contender);
+        let times: Vec<_> = of.filter_map(|run| Some(time(run.1.healthy?).as_secs_f64())).collect();
+        (!times.is_empty()).then(|| median(&times))
+    }
+
+    /// The rows about deployments.
+    fn deployments(&self, table: &mut Table) {
+        let ours = Contender::AgentOneNode;
+        let said = self.healthy(ours, |healthy| healthy.said);
+        let late = self.healthy(ours, |healthy| healthy.said.saturating_sub(healthy.ready));
+        let peer = self.healthy(Contender::Tekton, |healthy| healthy.ready);
+        if let (Some(said), Some(late), Some(peer)) = (said, late, peer) {
+            table.alone(&format!("pod ready to Healthy said: {ours}"), "ms", late * 1e3, Some(300.0));
+            let what = format!("push to Healthy: {ours} beside Tekton with Triggers and a polling Argo CD");
+            table.beside(&what, "s", said, peer, 1.0);
+        }
+    }
 }
 
 impl fmt::Display for Pushed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "run {:.2} s, commit {:.2} s", self.run.as_secs_f64(), self.commit.as_secs_f64())
+        write!(f, "run {:.2} s, commit {:.2} s", self.run.as_secs_f64(), self.commit.as_secs_f64())?;
+        if let Some(Healthy { ready, said }) = self.healthy {
+            write!(f, ", pod ready {:.2} s, said {:.2} s", ready.as_secs_f64(), said.as_secs_f64())?;
+        }
+        Ok(())
     }
 }
 
@@ -85,7 +131,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::default();
         let peer = self.middle(Contender::Tekton, |pushed| pushed.commit);
-        for (contender, goal) in WAYS {
+        let has_run = |way: &(Contender, Option<f64>)| self.0.iter().any(|run| run.0 == way.0);
+        for (contender, goal) in WAYS.into_iter().filter(has_run) {
             let commit = self.middle(contender, |pushed| pushed.commit);
             let run = self.middle(contender, |pushed| pushed.run);
             table.alone(&format!("push to its run: {contender}"), "s", run, None);
@@ -94,6 +141,7 @@ impl fmt::Display for Report {
                 table.beside(&what, "s", commit, peer, goal);
             }
         }
+        self.deployments(&mut table);
         writeln!(f, "\n{table}")
     }
 }

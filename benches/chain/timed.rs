@@ -50,12 +50,20 @@ pub(crate) async fn run(contender: Contender, shop: &Shop) -> Timed {
 
 /// Looks until there is something.
 pub(crate) async fn until<T>(probe: impl Fn() -> Option<T>, name: &str) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    within(PATIENCE, probe, name).await
+}
+
+/// The same, for at most `limit`.
+pub(crate) async fn within<T>(limit: Duration, probe: impl Fn() -> Option<T>, name: &str) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = probe() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{name} made no commit, or did not end, within {PATIENCE:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{name} made no commit, did not end, or does not run within {limit:?}"
+        );
         tokio::time::sleep(LOOK).await;
     }
 }
