@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::context::Cx;
+use super::sanitize::without_expressions;
 use crate::argocd::short;
 use crate::forge::Status;
 use crate::oci::ImageRef;
@@ -11,9 +12,36 @@ use crate::step::commit_status::{StatusReport, own_context};
 
 pub(super) async fn run(engine: &Engine, status: &CommitStatus, cx: &Cx) -> Result<Success, StepError> {
     let Some(report) = &status.report else {
-        let outputs = ["state", "context", "posted", "linked"].map(|name| (name.to_owned(), String::new()));
-        return Ok(Success { summary: "the commit status is off".to_owned(), outputs: outputs.into() });
+        return Ok(Success {
+            summary: "the commit status is off".to_owned(),
+            outputs: completed(Outputs::new()),
+        });
     };
+    match show(engine, report, cx).await {
+        Err(error) if status.ignore_error => Ok(ignored(error)),
+        shown => shown,
+    }
+}
+
+/// The success of a step that has not done its work, and may. It keeps the outputs of what it has done.
+fn ignored(error: StepError) -> Success {
+    let problem = without_expressions(error.message);
+    let summary = format!("the commit status is not complete (`ignore-error`): {problem}");
+    let mut outputs = completed(error.outputs);
+    outputs.insert("status-problem".to_owned(), problem);
+    Success { summary, outputs }
+}
+
+/// `outputs`, and those that are missing as empty.
+fn completed(mut outputs: Outputs) -> Outputs {
+    for name in ["state", "context", "posted", "linked", "status-problem"] {
+        outputs.entry(name.to_owned()).or_default();
+    }
+    outputs
+}
+
+/// Sets the status, and links the image.
+async fn show(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<Success, StepError> {
     let set = set(engine, report, cx).await;
     engine.metrics.commit_status_set(match &set {
         Ok(SetStatus { posted: true, .. }) => "posted",
@@ -57,7 +85,7 @@ impl SetStatus {
             ("posted", self.posted.to_string()),
             ("linked", linked.to_owned()),
         ];
-        Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value)))
+        completed(Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value))))
     }
 }
 

@@ -18,6 +18,8 @@ const OURS: &str = "argo-buildkit";
 pub struct CommitStatus {
     /// What is shown, and where; `None` if the step is off, and does nothing.
     pub report: Option<StatusReport>,
+    /// Whether the step succeeds although the status was not set.
+    pub ignore_error: bool,
 }
 
 /// A status of a commit.

@@ -128,6 +128,26 @@ async fn what_fails_says_why_and_whose_turn_it_is() {
     assert!(metrics.contains("argo_buildkit_commit_statuses_total{result=\"failed\"} 3"), "{metrics}");
 }
 
+/// The step after it tells people, so it must run. A policy or a mistake in the step is still an error.
+#[tokio::test]
+async fn a_status_that_may_fail_lets_the_next_step_run() {
+    let shop = shop().await;
+    let unknown = status(&shop, json!({"commit": "f".repeat(40), "ignore-error": "true"}));
+    let mut later = status(&shop, json!({}));
+    later["name"] = json!("later");
+    let ended = node(&shop, json!({"steps": [unknown, later]})).await;
+    expect_phase(&ended, "Succeeded");
+    let said = output(&ended, "commit-status-status-problem");
+    assert!(said.contains("has no commit `ffff"), "{said}");
+    assert_eq!(output(&ended, "commit-status-posted"), "");
+    assert_eq!(
+        (output(&ended, "later-posted"), output(&ended, "later-status-problem")),
+        ("true".into(), String::new())
+    );
+    let refused = node(&shop, status(&shop, json!({"state": "green", "ignore-error": "true"}))).await;
+    expect_phase(&refused, "Failed");
+}
+
 #[tokio::test]
 async fn a_silent_forge_is_left_at_the_steps_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -68,9 +68,11 @@ fn commit_rows(content: &Content, earlier: &Earlier<'_>) -> Vec<Row> {
     commit.into_iter().chain(author).collect()
 }
 
-/// How long it took. A step alone in its node does not know, unless it was told.
+/// How long it took. A step alone in its node does not know, unless it was told. In an exit handler a commit's status is the only
+/// other entry: the work was done before the node began.
 fn took(content: &Content, cx: &Cx) -> Option<Row> {
-    let since = (!cx.earlier.is_empty()).then(|| cx.began.elapsed());
+    let did_work = cx.earlier.iter().any(|result| result.kind != Kind::CommitStatus);
+    let since = did_work.then(|| cx.began.elapsed());
     let duration = content.duration.or(since)?;
     Some(Row::new("Took", elapsed_text(duration)))
 }

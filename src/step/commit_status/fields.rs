@@ -43,8 +43,9 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<CommitStatus, InvalidStep>
     let state = fields.unless_off("state", enabled, |node| node.one_of(&STATES))?;
     let texts = texts(&mut fields)?;
     let ForgeAddress { dialect, url: api } = fields.or_default("forge", forge)?;
+    let ignore_error = fields.switch("ignore-error", false)?;
     let (Some(repo), Some(secret), Some(commit), Some(state)) = (repo, secret, commit, state) else {
-        return Ok(CommitStatus { report: None });
+        return Ok(CommitStatus { report: None, ignore_error });
     };
     let repository = repository(&repo, dialect, api.as_deref(), &fields)?;
     let Texts { context, description, url, link_package } = texts;
@@ -60,7 +61,7 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<CommitStatus, InvalidStep>
         url,
         link_package,
     };
-    Ok(CommitStatus { report: enabled.then_some(report) })
+    Ok(CommitStatus { report: enabled.then_some(report), ignore_error })
 }
 
 fn texts(fields: &mut Fields<'_>) -> Result<Texts, InvalidStep> {

@@ -23,6 +23,7 @@ pub(super) const COMMIT_STATUS: &FieldTable = &FieldTable {
         optional("url", Word),
         optional("forge", Any(&[Names(DIALECT_NAMES), Map(FORGE)])),
         optional("link-package", Word),
+        optional("ignore-error", Bool),
     ],
     rules: &[
         FieldRule::UnlessOff("repo", "enabled"),
@@ -51,10 +52,12 @@ pub(super) const STATES: [(&str, StatusState); 9] = [
 const STATE_NAMES: [&str; 9] = form::names(&STATES);
 
 /// `state` and `context` are those that the commit has now. `posted` is `false` if it had them already. `linked` is `true` if the
-/// package is linked to the repository, and empty if that was not asked for.
+/// package is linked to the repository, and empty if that was not asked for. `status-problem` says why a step with `ignore-error`
+/// has not done its work.
 const OUTPUTS: &[Output] = &[
     Output::ours("state", "success"),
     Output::ours("context", "argo-buildkit/builds"),
     Output::ours("posted", "true"),
     Output::ours("linked", "true"),
+    Output::text("status-problem"),
 ];

@@ -58,8 +58,12 @@ fn a_step_that_is_off_needs_nothing() {
          commit: da39a3ee5e6b4b0d3255bfef95601890afd80709}",
     ] {
         let Ok(Step::CommitStatus(off)) = parsed(body) else { panic!("{body}") };
-        assert_eq!(off.report, None, "{body}");
+        assert_eq!((off.report, off.ignore_error), (None, false), "{body}");
     }
+    let Ok(Step::CommitStatus(on)) = parse(&with("commit-status", "ignore-error: 'true'")) else {
+        panic!("on")
+    };
+    assert!(on.ignore_error && on.report.is_some());
 }
 
 #[test]
