@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod docs;
+mod exits;
 mod files;
 mod parameters;
 mod pipeline;

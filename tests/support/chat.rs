@@ -35,7 +35,12 @@ pub(crate) struct ChatServer {
 impl ChatServer {
     /// Starts the server.
     pub(crate) async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0").await
+    }
+
+    /// Starts it at an address.
+    pub(crate) async fn at(address: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let server = Self { host, received: Arc::default(), answers: Arc::default() };
         let here = server.clone();

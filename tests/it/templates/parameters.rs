@@ -62,6 +62,19 @@ async fn the_parameters_of_a_helm_service_fit() {
           "when": "$(select.selected)"
         },
         {
+          "commit-status": {
+            "commit": "",
+            "context": "argo-buildkit/builds/acme/orders",
+            "enabled": "false",
+            "ignore-error": "true",
+            "repo": "https://github.com/acme/orders.git",
+            "secret": "",
+            "state": "pending"
+          },
+          "name": "pending",
+          "when": "$(select.selected)"
+        },
+        {
           "build": {
             "attest": "",
             "build-args": "",
@@ -172,6 +185,19 @@ async fn the_parameters_of_an_n8n_job_fit() {
           "when": "$(select.selected)"
         },
         {
+          "commit-status": {
+            "commit": "",
+            "context": "argo-buildkit/builds/blog",
+            "enabled": "false",
+            "ignore-error": "true",
+            "repo": "https://github.com/acme/sites.git",
+            "secret": "",
+            "state": "pending"
+          },
+          "name": "pending",
+          "when": "$(select.selected)"
+        },
+        {
           "build": {
             "attest": "",
             "build-args": "",
@@ -222,7 +248,7 @@ async fn the_least_that_can_be_passed_is_enough() {
     let image = "gitea.example.com/shop/api";
     let least = [("repo", "https://gitea.example.com/shop/api.git"), ("image", image)];
     let body = body("ci-cd-buildkit-deploy", &least).await;
-    let (build, update) = (&body["steps"][2]["build"], &body["steps"][4]["update-manifest"]);
+    let (build, update) = (&body["steps"][3]["build"], &body["steps"][5]["update-manifest"]);
     assert_eq!(build["context"]["revision"], "refs/heads/main");
     let tags: Value = serde_json::from_str(build["tags"].as_str().unwrap()).unwrap();
     assert_eq!(tags, json!([{"ref": format!("{image}:latest"), "insecure": "false"}]));
@@ -248,7 +274,7 @@ async fn a_push_is_compared_and_a_cache_is_not_kept_if_asked() {
         for (name, value) in &parameters[3..6] {
             assert_eq!(select[name], *value, "{template}");
         }
-        let cache = &body["steps"][2]["build"]["cache"];
+        let cache = &body["steps"][3]["build"]["cache"];
         assert_eq!(cache["to"]["ref"], "", "{template}");
         assert!(cache["from"].as_str().unwrap().contains("cache/shop/api"), "{template}");
     }
@@ -264,7 +290,7 @@ async fn each_branch_has_a_cache_of_its_own_if_asked() {
         ("cache-when", "branch"),
     ];
     for template in ["build-push", "ci-cd-buildkit-deploy", "ci-cd-buildkit-deploy-two-nodes"] {
-        let cache = body(template, &parameters).await["steps"][2]["build"]["cache"].take();
+        let cache = body(template, &parameters).await["steps"][3]["build"]["cache"].take();
         assert_eq!((&cache["to"]["when"], &cache["git-ref"]), (&json!("branch"), &json!("refs/heads/dev")));
         // With a tag, all branches would share it.
         let name = "cache-registry.buildkit-cache.svc:5000/cache/shop/api";
@@ -336,6 +362,19 @@ async fn every_parameter_arrives_where_it_belongs() {
             "enabled": "true",
             "line": "0d2442e415fe46c00a5447d931aac1f09827e838"
           },
+          "when": "$(select.selected)"
+        },
+        {
+          "commit-status": {
+            "commit": "5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d",
+            "context": "argo-buildkit/builds/shop/api",
+            "enabled": "false",
+            "ignore-error": "true",
+            "repo": "https://gitea.example.com/shop/api.git",
+            "secret": "",
+            "state": "pending"
+          },
+          "name": "pending",
           "when": "$(select.selected)"
         },
         {

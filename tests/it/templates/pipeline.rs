@@ -12,7 +12,7 @@ const DOCKERFILE: &str = "FROM BASE\nCOPY main.txt /\nRUN tr a-z A-Z </main.txt 
 
 /// A shop whose Secrets the plugin may read, with its names as the templates' parameters.
 pub(super) struct Site {
-    shop: Shop,
+    pub(super) shop: Shop,
     parameters: Vec<(&'static str, String)>,
 }
 

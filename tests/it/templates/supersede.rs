@@ -53,7 +53,7 @@ async fn a_newer_build_ends_the_older_ones_of_its_line_only() {
     may(&["get", "list"]).await;
     submit(argo, &site, &refused, &[("concurrency", "supersede")]).await;
     let message = forbidden(argo, &refused).await;
-    insta::assert_snapshot!(message.replace(&running, "OLDER"), @r"step 2 of 6 (`supersede`): ending workflow `OLDER` in namespace `builds` is forbidden to the plugin's ServiceAccount; grant it `get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue");
+    insta::assert_snapshot!(message.replace(&running, "OLDER"), @r"step 2 of 7 (`supersede`): ending workflow `OLDER` in namespace `builds` is forbidden to the plugin's ServiceAccount; grant it `get`, `list` and `patch` on workflows of argoproj.io (a Role in that namespace), or let builds queue");
 
     may(&["patch"]).await;
     submit(argo, &site, &ours, &[("concurrency", "supersede")]).await;
