@@ -12,6 +12,7 @@ mod agent;
 mod alone;
 mod cluster;
 mod events;
+mod exits;
 mod gate;
 mod install;
 mod logs;
