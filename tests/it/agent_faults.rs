@@ -1,6 +1,7 @@
 //! The shared agent without something that it needs: the agent itself, its lease, the API server, or enough slots.
 
 mod away;
+mod exits;
 mod handover;
 mod killed;
 mod late;
