@@ -28,6 +28,7 @@ use crate::jobs::JobTable;
 use crate::kube::{Cluster, Leadership, TaskSetsOptions};
 use crate::limits::Budget;
 use crate::metrics::AgentMetrics;
+use crate::telemetry;
 use leader_term::LeaderTerm;
 use permits::Permits;
 
@@ -91,6 +92,8 @@ impl Agent {
             info!("leading: taking the tasks of workflows");
             agent.metrics.leading(true);
             LeaderTerm::new(agent.clone(), leadership.clone(), stop.clone()).run().await;
+            // Whoever leads next sends the spans of the workflows that still run.
+            telemetry::forget_runs();
             agent.metrics.leading(false);
         }
     }

@@ -111,6 +111,8 @@ impl Cli {
         self.command.runtime()?.block_on(async {
             let filter = self.log.log.as_deref().unwrap_or(self.command.default_log());
             let telemetry = telemetry::init(self.log.log_format, filter, self.command.prints_builds())?;
+            // The workflows of a shared agent outlive it: another replica continues with them.
+            let ends_runs = !matches!(self.command, Command::Agent(_));
             let code = match self.command {
                 Command::Serve(command) => command.run().await,
                 Command::Agent(command) => command.run().await,
@@ -125,6 +127,9 @@ impl Cli {
                 Command::Render(command) => command.run().await,
                 Command::Schema(command) => command.run(),
             };
+            if ends_runs {
+                telemetry::end_runs();
+            }
             telemetry.flush().await;
             code
         })

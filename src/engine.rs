@@ -28,6 +28,7 @@ mod supersede;
 mod sync;
 pub(crate) mod tags;
 mod tenancy;
+mod trace;
 mod update_manifest;
 mod verify;
 
@@ -68,7 +69,7 @@ pub struct Workflow {
     pub name: String,
     /// The workflow's namespace, which also contains the Secrets that its steps name.
     pub namespace: String,
-    /// The workflow's uid, which is also its trace id.
+    /// The workflow's uid.
     pub uid: String,
 }
 
@@ -142,6 +143,7 @@ impl Engine {
     /// do not start. The result contains no secret that the step read.
     pub async fn run(&self, step: Step, request: StepRequest) -> Result<Success, StepError> {
         let cx = Cx::new(request);
+        trace::begin(self, &cx).await;
         let mut ended = self.step(&step, &cx).await;
         if let Ok(success) = &mut ended {
             cx.settle(&mut success.outputs).await;
@@ -153,9 +155,9 @@ impl Engine {
     async fn step(&self, step: &Step, cx: &Cx) -> Result<Success, StepError> {
         let kind = step.kind();
         let span = span(kind, cx);
-        let trace_id = telemetry::trace_id(&cx.workflow.uid);
-        let mut counted =
-            Counted { metrics: &self.metrics, kind, trace_id, started: Instant::now(), outcome: None };
+        trace::describe(&span, self, step, cx);
+        let (started, outcome) = (Instant::now(), None);
+        let mut counted = Counted { metrics: &self.metrics, kind, cx, span: span.clone(), started, outcome };
         let work = async {
             let ended = match self.permits(&cx.workflow.namespace, step) {
                 Ok(()) => self.work(step, cx).await,
@@ -169,6 +171,7 @@ impl Engine {
             ended
         };
         let ended = work.instrument(span).await;
+        trace::conclude(&counted.span, kind, &ended);
         counted.outcome = Some(match &ended {
             Ok(_) => StepOutcome::Succeeded,
             Err(error) if error.fault == Fault::User => StepOutcome::Failed,
@@ -220,7 +223,8 @@ fn log(ended: &Result<Success, StepError>, started: Instant) {
 struct Counted<'a> {
     metrics: &'a Metrics,
     kind: Kind,
-    trace_id: Option<String>,
+    cx: &'a Cx,
+    span: Span,
     started: Instant,
     outcome: Option<StepOutcome>,
 }
@@ -228,6 +232,8 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or(StepOutcome::Cancelled);
-        self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed(), self.trace_id.take());
+        trace::ended(&self.span, self.cx, outcome);
+        let trace_id = telemetry::trace_id(&self.cx.workflow.uid);
+        self.metrics.step_ended(self.kind.name(), outcome, self.started.elapsed(), trace_id);
     }
 }

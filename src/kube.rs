@@ -10,6 +10,7 @@ mod follow;
 mod lease;
 mod object_watch;
 mod objects;
+mod origin;
 mod packed;
 mod report;
 mod secrets;
@@ -35,6 +36,7 @@ pub use follow::{Shutdown, TaskSet, WorkflowNode, WorkflowState};
 pub use lease::{LeaderElection, LeaderElectionConfig, Leadership};
 pub use object_watch::ObjectWatch;
 pub use objects::{By, ReadError};
+pub use origin::{TRACEPARENT, WorkflowOrigin};
 pub(crate) use packed::nodes as packed_nodes;
 #[cfg(test)]
 pub(crate) use packed::packed as pack_nodes;

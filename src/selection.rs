@@ -15,8 +15,8 @@ pub use git_ref::GitRef;
 pub(crate) use marks::SKIP_MARKS;
 pub use marks::skip_mark;
 pub use names::{
-    LABEL as SERVICE_LABEL, LINE_LABEL, LONGEST_SERVICE, REPOSITORY_LABEL, image_tag, is_service_name, line,
-    workflow_name,
+    DELIVERY_ANNOTATION, LABEL as SERVICE_LABEL, LINE_LABEL, LONGEST_SERVICE, REPOSITORY_LABEL, image_tag,
+    is_service_name, line, workflow_name,
 };
 pub use paths::{BadGlob, PathFilter};
 pub use ref_filter::{BadPattern, NamePattern, RefFilter, RefMatcher};

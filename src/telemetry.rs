@@ -2,28 +2,30 @@
 //!
 //! Logs are text or JSON on standard error. They include the lines of builds: events with the target
 //! [`BUILD_TARGET`], which the sidecar prints on standard output. Traces are sent over OTLP (gRPC) if
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. The uid of a workflow is a UUID and
-//! is used as the trace id. So other programs can find this trace, and add spans to it, without a header.
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. The id of a workflow's trace follows
+//! from the workflow: its `traceparent`, the id of the hook's delivery, or its uid. So other programs can find this
+//! trace, and add spans to it.
 
 mod authorities;
 mod exporter;
+mod ids;
 mod lines;
 mod printer;
+mod run_place;
+mod runs;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use lines::{LogOutput, TextFormat};
 use opentelemetry::trace::{
-    Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
-    TraceState, Tracer, TracerProvider,
+    Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use printer::Printer;
-use sha2::{Digest, Sha256};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -31,6 +33,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::time_limits::{Late, calls};
+
+pub use run_place::TraceOrigin;
+pub use runs::{Run, RunResult};
+pub(crate) use runs::{begin_run, end_run, end_runs, forget_runs, knows_run, step_ended};
 
 /// The instrumentation scope of every span.
 const SCOPE: &str = "argo-buildkit";
@@ -113,7 +119,8 @@ fn exporter(collector: &str) -> anyhow::Result<Option<SdkTracerProvider>> {
     };
     let resource = Resource::builder().with_service_name(SCOPE).build();
     let exporter = exporter::CleaningExporter { inner, peer: collector.to_owned(), limit };
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter);
+    let provider = provider.with_id_generator(ids::Ids::default()).with_resource(resource).build();
     opentelemetry::global::set_tracer_provider(provider.clone());
     Ok(Some(provider))
 }
@@ -137,33 +144,41 @@ impl Telemetry {
     }
 }
 
-/// Puts `span` into the trace of the workflow `uid`.
+/// Whether this process sends traces.
+pub(crate) fn sends_traces() -> bool {
+    SENDS_TRACES.load(Ordering::Relaxed)
+}
+
+/// Puts `span` below that of the workflow `uid`.
 pub fn join_workflow(span: &Span, uid: &str) {
-    let parent = Context::new().with_remote_span_context(workflow_context(uid));
+    let parent = Context::new().with_remote_span_context(runs::place(uid).context());
     // This fails only without an exporter, and then there is no trace.
     let _ = span.set_parent(parent);
+    let pipeline = runs::pipeline(uid).map(|name| ("cicd.pipeline.name", name));
+    set(span, pipeline.into_iter().chain([("cicd.pipeline.run.id", uid.to_owned())]));
 }
 
 /// The id of the trace of the workflow `uid`, in hexadecimal; `None` if no traces are sent.
 pub(crate) fn trace_id(uid: &str) -> Option<String> {
-    SENDS_TRACES.load(Ordering::Relaxed).then(|| workflow_context(uid).trace_id().to_string())
+    sends_traces().then(|| runs::place(uid).trace.to_string())
 }
 
-/// The trace of a workflow. The uid is the trace id. A hash of the uid is the span id of the root.
-fn workflow_context(uid: &str) -> SpanContext {
-    let digest = Sha256::digest(uid.as_bytes());
-    let hexadecimal: String = uid.chars().filter(|c| *c != '-').collect();
-    let trace =
-        TraceId::from_hex(&hexadecimal).ok().filter(|id| *id != TraceId::INVALID && hexadecimal.len() == 32);
-    let trace = trace.unwrap_or_else(|| TraceId::from_bytes(first(&digest)));
-    let root = SpanId::from_bytes(first(&digest));
-    SpanContext::new(trace, root, TraceFlags::SAMPLED, true, TraceState::default())
+/// Sets attributes of `span` that are for traces alone: those of a `tracing` span are in each line of the log too.
+pub(crate) fn set(span: &Span, attributes: impl IntoIterator<Item = (&'static str, String)>) {
+    attributes.into_iter().for_each(|(name, value)| span.set_attribute(name, value));
 }
 
-fn first<const N: usize>(digest: &[u8]) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&digest[..N]);
-    bytes
+/// Marks `span` as failed: a class of error for `error.type`, and the text.
+pub(crate) fn fail(span: &Span, class: &'static str, why: &str) {
+    span.set_attribute("error.type", class);
+    span.set_status(Status::error(why.to_owned()));
+}
+
+/// Links `span` to the span that `traceparent` names. An invalid text is ignored.
+pub(crate) fn link(span: &Span, traceparent: &str) {
+    if let Some(context) = run_place::parse(traceparent) {
+        span.add_link(context);
+    }
 }
 
 /// The W3C `traceparent` of `span`; `None` if spans are not recorded.
@@ -201,18 +216,4 @@ pub fn record(span: &Span, finished: &FinishedSpan<'_>) {
         child.set_status(Status::error(error.to_owned()));
     }
     child.end_with_timestamp(finished.times.1);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_workflows_uid_is_its_trace_id() {
-        let context = workflow_context("4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
-        assert_eq!(context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(context.span_id(), workflow_context("4bf92f35-77b3-4da6-a3ce-929d0e0e4736").span_id());
-        assert!(workflow_context("").is_valid(), "a workflow without a uid still has one trace");
-        assert!(workflow_context("not-a-uuid").is_valid());
-    }
 }

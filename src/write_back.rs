@@ -22,7 +22,7 @@ mod tips_read_ahead;
 pub mod trailer;
 mod writer;
 
-pub(crate) use ancestry::{CommitOrder, compare_ancestry};
+pub(crate) use ancestry::{CommitOrder, commit_message, compare_ancestry};
 pub use files::Files;
 pub use message::Message;
 pub use places::Places;

@@ -14,6 +14,7 @@ use tracing::{debug, error, warn};
 use super::Agent;
 use super::worker::TaskSetWorker;
 use crate::kube::{KubeError, Leadership, Part, TaskSetEvent, TaskSetId, TaskSetState};
+use crate::telemetry;
 
 type Events = BoxStream<'static, Result<TaskSetEvent, KubeError>>;
 
@@ -97,7 +98,9 @@ impl LeaderTerm {
             Ok(TaskSetEvent::Seen(state)) => self.seen(*state),
             Ok(TaskSetEvent::Listed(part)) => {
                 let seen = self.listing.remove(&part).unwrap_or_default();
-                self.workers.retain(|id, _| !part.holds(id) || seen.contains(id));
+                let is_gone = |id: &&TaskSetId| part.holds(id) && !seen.contains(*id);
+                let gone: Vec<_> = self.workers.keys().filter(is_gone).cloned().collect();
+                gone.iter().for_each(|id| self.gone(id));
             }
             Ok(TaskSetEvent::Gone(id)) => self.gone(&id),
             Err(error) => self.failed(&error),
@@ -136,9 +139,9 @@ impl LeaderTerm {
     }
 
     fn gone(&mut self, id: &TaskSetId) {
-        if self.workers.remove(id).is_some() {
-            debug!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
-        }
+        let Some(worker) = self.workers.remove(id) else { return };
+        debug!(workflow.name = %id.name, workflow.namespace = %id.namespace, "the tasks of `{}` are gone", id.name);
+        telemetry::end_run(worker.updates.borrow().workflow_uid());
     }
 
     /// Logs a missing right once, because an administrator must grant it. Other errors are temporary.

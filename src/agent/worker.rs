@@ -60,8 +60,7 @@ impl TaskSetWorker {
             let workflow = Workflow {
                 name: id.name.clone(),
                 namespace: id.namespace.clone(),
-                // A set without an owning workflow was written by a user; its own uid identifies it.
-                uid: if state.workflow.is_empty() { &id.uid } else { &state.workflow }.clone(),
+                uid: state.workflow_uid().to_owned(),
             };
             (workflow, StatusReporter::new(id.clone(), state.basis.clone()))
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::Retryable as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{Span, warn};
 
 use super::Engine;
 use super::context::Cx;
@@ -15,6 +15,7 @@ use crate::kube::{Submission, SubmitError, Submitted, Submitter};
 use crate::outcome::{Fault, StepError};
 use crate::selection::{GitRef, LINE_LABEL, SERVICE_LABEL, image_tag, line, workflow_name};
 use crate::step::WorkflowCall;
+use crate::telemetry;
 use crate::time_limits::pauses;
 
 /// How long the API server is waited for: it restarts now and then.
@@ -55,6 +56,8 @@ impl Wish<'_> {
             labels,
             reason: self.reason.to_owned(),
             pushed_at: self.pushed_at,
+            // The Workflow continues the trace of the step that submits it.
+            traceparent: telemetry::traceparent(&Span::current()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `sync`: waits until a commit is deployed and its images run, with Argo CD or without.
 
 mod application;
+mod commit_link;
 mod look;
 mod pods;
 mod report;
@@ -30,7 +31,7 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
     let (began, shared) = (Instant::now(), Shared::new(engine, sync, cx));
     let ended = match &sync.superseded_by {
         Some(by) => Err(Ended::Superseded { name: None, by: by.clone() }),
-        None => all(&shared).await,
+        None => tokio::join!(all(&shared), commit_link::link(&shared)).0,
     };
     let facts = Facts { waited: began.elapsed(), remarks: shared.remarks() };
     match ended {

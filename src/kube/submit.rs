@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ObjectMeta, PostParams};
 use serde_json::{Value, json};
 
-use super::{ApiRequest, Cluster, KubeError, Rights};
+use super::{ApiRequest, Cluster, KubeError, Rights, TRACEPARENT};
 use crate::outcome::Fault;
 use crate::text;
 
@@ -42,6 +42,8 @@ pub struct Submission {
     pub reason: String,
     /// The time for the annotation [`PUSHED_AT`].
     pub pushed_at: Option<Timestamp>,
+    /// The W3C `traceparent` for the annotation [`TRACEPARENT`], if traces are sent.
+    pub traceparent: Option<String>,
 }
 
 /// The outcome of a submission.
@@ -202,6 +204,9 @@ impl Submission {
         let mut annotations = json!({REASON: self.reason});
         if let Some(time) = self.pushed_at {
             annotations[PUSHED_AT] = json!(time.to_string());
+        }
+        if let Some(traceparent) = &self.traceparent {
+            annotations[TRACEPARENT] = json!(traceparent);
         }
         json!({
             "apiVersion": "argoproj.io/v1alpha1",

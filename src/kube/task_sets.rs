@@ -65,6 +65,13 @@ pub struct TaskSetState {
     pub basis: ReportBasis,
 }
 
+impl TaskSetState {
+    /// The uid of the workflow. A set without an owning workflow was written by a user; its own uid identifies it.
+    pub fn workflow_uid(&self) -> &str {
+        if self.workflow.is_empty() { &self.id.uid } else { &self.workflow }
+    }
+}
+
 /// An event of the watch of a [`Part`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskSetEvent {

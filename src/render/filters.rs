@@ -36,7 +36,8 @@ pub(super) const ACTIONS: &str = "^(?:opened|reopened|synchronize|synchronized)$
 
 /// Gives the event of a plain hook the form of a signed one, and takes the bearer token out of it, so that no log has it.
 const AS_SIGNED: &str = "{headers: (.header | del(.Authorization)), body: (.body + {\"X-GitHub-Event\": \
-    ((.header[\"X-Gitea-Event\"] // .header[\"X-Github-Event\"] // [\"\"])[0])})}";
+    ((.header[\"X-Gitea-Event\"] // .header[\"X-Github-Event\"] // [\"\"])[0]), \"X-GitHub-Delivery\": \
+    ((.header[\"X-Gitea-Delivery\"] // .header[\"X-Github-Delivery\"] // [\"\"])[0])})}";
 
 /// Whether a pull request is of its own repository, as a Go template over it. The repository of a fork may be gone.
 const ORIGIN: &str = "{{ $pr := fromJson .Input }}{{ if and $pr.head.repo \

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::filters::EventKind;
 use crate::catalogue::{Build, Catalogue, Repository, Service};
-use crate::selection::{LINE_LABEL, REPOSITORY_LABEL, SERVICE_LABEL};
+use crate::selection::{DELIVERY_ANNOTATION, LINE_LABEL, REPOSITORY_LABEL, SERVICE_LABEL};
 
 /// A Workflow that a trigger creates: its beginning, and what an event sets in it.
 #[derive(Debug)]
@@ -51,6 +51,9 @@ fn go(kind: EventKind, value: EventValue) -> &'static str {
         }
     }
 }
+
+/// The id of the hook's delivery, as a Go template: the id of the trace. A parameter must not be empty.
+const DELIVERY_ID: &str = "{{ index .Input.body \"X-GitHub-Delivery\" | default \"none\" }}";
 
 /// A value of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +152,10 @@ fn created(
     let mut all = fixed;
     all.extend(set.iter().map(|(name, _)| ((*name).to_owned(), String::new())));
     let place = |parameter: &str| all.keys().position(|name| name == parameter).unwrap_or_default();
-    let mut places = vec![("metadata.name".to_owned(), format!("{name}-{}", go(kind, end)))];
+    let mut places = vec![
+        ("metadata.name".to_owned(), format!("{name}-{}", go(kind, end))),
+        (format!("metadata.annotations.{}", DELIVERY_ANNOTATION.replace('.', "\\.")), DELIVERY_ID.to_owned()),
+    ];
     places.extend(set.iter().map(|(parameter, value)| {
         (format!("spec.arguments.parameters.{}.value", place(parameter)), go(kind, *value).to_owned())
     }));

@@ -13,6 +13,9 @@ pub const LABEL: &str = "argo-buildkit.io/service";
 /// The label with the repository of a Workflow that decides about a push for several services.
 pub const REPOSITORY_LABEL: &str = "argo-buildkit.io/repository";
 
+/// The annotation with the id of the hook's delivery that a Sensor made a Workflow of. It is the id of the Workflow's trace.
+pub const DELIVERY_ANNOTATION: &str = "argo-buildkit.io/delivery";
+
 /// The label with the line of a Workflow. Of the Workflows of one line, a newer one may end the older ones (`supersede`).
 pub const LINE_LABEL: &str = "argo-buildkit.io/line";
 

@@ -72,6 +72,18 @@ fn unless_hidden(asked: Result<CommitOrder, GitError>) -> Result<CommitOrder, Gi
     }
 }
 
+/// The message of `source`'s commit; `None` if the server does not send it.
+///
+/// # Errors
+/// The server is away, or does not serve the commit to this login.
+pub(crate) async fn commit_message(git: &Git, source: &SourceCommit) -> Result<Option<String>, GitError> {
+    let (repo, ours) = (Repo::new(git, source).await?, oid(&source.commit)?);
+    let wants = [source.commit.clone()];
+    let fetch = Fetch { wants: &wants, depth: Some(1), filter: Some("tree:0"), ..Fetch::default() };
+    repo.fetch(&fetch).await?;
+    repo.store.run(move |inner| Ok(inner.log(ours, 1).0.pop().map(|commit| commit.message))).await
+}
+
 async fn ask(git: &Git, source: &SourceCommit, theirs: &str) -> Result<CommitOrder, GitError> {
     let repo = Repo::new(git, source).await?;
     let why = match by_history(repo.ancestry_to(theirs).await?) {

@@ -131,6 +131,11 @@ pub(crate) fn account_for<'a>(messages: impl IntoIterator<Item = &'a str>, files
     files.iter().all(is_named)
 }
 
+/// The values of the trailer `name` in the message of one of our commits; empty for the commit of another program.
+pub(crate) fn trailers(message: &str, name: &str) -> Vec<String> {
+    groups(message).iter().flat_map(|group| values(group, name)).map(str::to_owned).collect()
+}
+
 /// Parses a commit's message from any author.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(bytes: &[u8]) {

@@ -15,6 +15,9 @@ pub const MANIFEST: &str = "Manifest";
 /// The file and the address of the scalar that was set, whatever target led there. A target `helm:PATH` whose path is
 /// the address does not need it. Commits from before this trailer have none.
 pub const PLACE: &str = "Place";
+/// The W3C `traceparent` of the step that wrote the change, if traces are sent. A later step, or a person, finds the
+/// trace of the change by it.
+pub const TRACEPARENT: &str = "Traceparent";
 /// The program that made the commit. Each of our commits ends with this trailer, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";
 

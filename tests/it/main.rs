@@ -56,6 +56,7 @@ mod task_sets;
 mod templates;
 mod tenants;
 mod tls_secret;
+mod trace;
 mod trust;
 mod update_manifest;
 mod write_back;

@@ -91,7 +91,7 @@ async fn own(kube: &Kube, tenancy: Tenancy) -> Engine {
 }
 
 /// An automated Application that is Synced at `revision` and runs `image`.
-fn state(revision: &str, image: &str) -> Value {
+pub(crate) fn state(revision: &str, image: &str) -> Value {
     let resources = json!([{"kind": "Deployment", "name": "api", "status": "Synced", "images": [image]}]);
     json!({
         "spec": {

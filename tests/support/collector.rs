@@ -1,10 +1,13 @@
 //! An OTLP collector that records what it receives. The protocol is OpenTelemetry's own generated code.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use collector::trace_service_server::{TraceService, TraceServiceServer};
 use collector::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1 as collector;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
@@ -28,6 +31,19 @@ pub(crate) struct Span {
     /// Nanoseconds since the epoch.
     pub(crate) start: u64,
     pub(crate) end: u64,
+    /// The attributes that are texts.
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The trace and the id of each linked span.
+    pub(crate) links: Vec<(String, Vec<u8>)>,
+    /// Whether its status is an error.
+    pub(crate) failed: bool,
+}
+
+impl Span {
+    /// The attribute `name`; empty without it.
+    pub(crate) fn attribute(&self, name: &str) -> &str {
+        self.attributes.get(name).map(String::as_str).unwrap_or_default()
+    }
 }
 
 impl Collector {
@@ -65,8 +81,22 @@ impl Collector {
                 parent: span.parent_span_id.clone(),
                 start: span.start_time_unix_nano,
                 end: span.end_time_unix_nano,
+                attributes: span.attributes.iter().filter_map(text).collect(),
+                links: span
+                    .links
+                    .iter()
+                    .map(|link| (hex::encode(&link.trace_id), link.span_id.clone()))
+                    .collect(),
+                failed: span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error),
             })
             .collect()
+    }
+}
+
+fn text(attribute: &KeyValue) -> Option<(String, String)> {
+    match attribute.value.as_ref()?.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some((attribute.key.clone(), text.clone())),
+        _ => None,
     }
 }
 

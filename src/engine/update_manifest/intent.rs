@@ -170,6 +170,7 @@ mod tests {
             source: None,
             workflow: "team-a/wf".to_owned(),
             workflow_url: None,
+            traceparent: None,
         };
         let target = Target { file: "*.yaml".parse().unwrap(), edits: edits.into() };
         let intent = Intent { targets: vec![target], message: None, skip_ci: false, words };

@@ -1,10 +1,13 @@
 //! The texts of a commit and of a pull request, default or from templates.
 
+use tracing::Span;
+
 use crate::engine::Workflow;
 use crate::manifest::Change;
 use crate::oci::ImageRef;
 use crate::step::UpdateManifest;
 use crate::step::update_manifest::{Placeholder, Template};
+use crate::telemetry;
 use crate::text;
 use crate::write_back::{Message, trailer};
 
@@ -31,6 +34,8 @@ pub(super) struct Words {
     pub(super) workflow: String,
     /// The workflow's page in Argo's UI, if known.
     pub(super) workflow_url: Option<String>,
+    /// The `traceparent` of the step, if traces are sent.
+    pub(super) traceparent: Option<String>,
 }
 
 impl Words {
@@ -41,6 +46,7 @@ impl Words {
             source: update.source.as_ref().map(|s| (s.repo.to_string(), s.commit.clone())),
             workflow_url: argo_url.map(|url| workflow.page(url)),
             workflow: workflow.full_name(),
+            traceparent: telemetry::traceparent(&Span::current()),
         }
     }
 
@@ -93,6 +99,7 @@ impl Words {
             trailers.push((trailer::IMAGE, format!("{}{tag}", image.name())));
             trailers.extend(image.digest().map(|digest| (trailer::IMAGE_DIGEST, digest.to_owned())));
         }
+        trailers.extend(self.traceparent.clone().map(|traceparent| (trailer::TRACEPARENT, traceparent)));
         trailers.extend(manifests.into_iter().map(|manifest| (trailer::MANIFEST, manifest)));
         trailers.extend(places.into_iter().map(|place| (trailer::PLACE, place)));
         trailers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

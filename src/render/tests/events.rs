@@ -135,6 +135,23 @@ fn each_workflow_has_the_label_of_its_line() {
     }
 }
 
+/// The delivery is the id of the trace (docs/operate.md).
+#[test]
+fn each_workflow_has_the_id_of_its_delivery() {
+    let sensor = sensor();
+    let triggers = sensor["spec"]["triggers"].as_array().unwrap().iter().map(|one| &one["template"]["k8s"]);
+    let creating: Vec<_> = triggers.filter(|k8s| k8s.is_object()).collect();
+    assert_eq!(creating.len(), 3);
+    for k8s in creating {
+        let parameters = k8s["parameters"].as_array().unwrap().iter();
+        let delivery: Vec<_> = parameters
+            .filter(|one| one["dest"] == r"metadata.annotations.argo-buildkit\.io/delivery")
+            .map(|one| one["src"]["dataTemplate"].as_str().unwrap())
+            .collect();
+        assert_eq!(delivery, [r#"{{ index .Input.body "X-GitHub-Delivery" | default "none" }}"#]);
+    }
+}
+
 #[test]
 fn an_event_of_another_kind_stops_at_the_first_filter() {
     for dependency in sensor()["spec"]["dependencies"].as_array().unwrap() {

@@ -58,6 +58,19 @@ fn each_trigger_that_builds_outlasts_an_api_server_and_keeps_what_it_gives_up() 
 }
 
 #[test]
+fn each_workflow_has_the_id_of_its_delivery() {
+    let objects = kustomization("sensors");
+    for trigger in triggers(&objects).iter().filter(|t| t["template"]["k8s"].is_object()) {
+        let parameters = list(&trigger["template"]["k8s"]["parameters"]).iter();
+        let delivery: Vec<_> = parameters
+            .filter(|p| p["dest"] == r"metadata.annotations.argo-buildkit\.io/delivery")
+            .map(|p| text(&p["src"]["dataTemplate"]))
+            .collect();
+        assert_eq!(delivery, [r#"{{ index .Input.body "X-GitHub-Delivery" | default "none" }}"#]);
+    }
+}
+
+#[test]
 fn each_trigger_has_a_dependency_and_each_dependency_a_trigger() {
     let objects = kustomization("sensors");
     let spec = &object(&objects, "Sensor", "push")["spec"];

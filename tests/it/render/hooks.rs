@@ -125,16 +125,21 @@ fn events_of_a_plain_hook_take_the_form_of_signed_ones_without_the_token() {
             // Go's canonical form of a header's name.
             let of_kind = hook.headers.iter().find(|(name, _)| *name == "X-GitHub-Event");
             let kind = of_kind.map(|(_, kind)| json!([kind]));
-            let header = json!({name: kind, "Authorization": ["Bearer hunter2"], "User-Agent": ["Go"]});
+            let header = json!({name: kind, "X-Gitea-Delivery": ["0af76519"], "Authorization": ["Bearer hunter2"], "User-Agent": ["Go"]});
             let made = jq(transforms[0], &json!({"header": header, "body": hook.body}));
             assert!(!made.to_string().contains("hunter2"), "{made}");
             assert_eq!(made["headers"]["User-Agent"], json!(["Go"]));
+            assert_eq!(made["body"]["X-GitHub-Delivery"], "0af76519");
             let expected = event_started(&signed, &event(&hook), &hook.name);
             assert_eq!(event_started(&plain, &made, &hook.name), expected, "{}", hook.name);
         }
     }
     let bare = jq(transforms[0], &json!({"header": {}, "body": {"a": 1}}));
-    assert_eq!(bare["body"], json!({"a": 1, "X-GitHub-Event": ""}), "no header, no kind");
+    assert_eq!(
+        bare["body"],
+        json!({"a": 1, "X-GitHub-Event": "", "X-GitHub-Delivery": ""}),
+        "no header, no kind"
+    );
 }
 
 /// What jq makes of a value. Argo Events has gojq, which reads the same language.

@@ -98,6 +98,7 @@ async fn workflows_are_submitted_with_the_rights_of_their_namespace() {
     Argo::shared().await;
     let submission = Submission {
         pushed_at: None,
+        traceparent: None,
         name: "api-5e8e821a10c2".to_owned(),
         template: "ci".to_owned(),
         parameters: [("revision".to_owned(), "x".to_owned())].into(),
