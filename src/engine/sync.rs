@@ -31,7 +31,7 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
     let (began, shared) = (Instant::now(), Shared::new(engine, sync, cx));
     let ended = match &sync.superseded_by {
         Some(by) => Err(Ended::Superseded { name: None, by: by.clone() }),
-        None => tokio::join!(all(&shared), commit_link::link(&shared)).0,
+        None => commit_link::beside(&shared, all(&shared)).await,
     };
     let facts = Facts { waited: began.elapsed(), remarks: shared.remarks() };
     match ended {

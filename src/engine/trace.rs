@@ -167,7 +167,9 @@ mod tests {
             ((TASK_TYPE, "build".to_owned()), (REPOSITORY, "https://git.example.com/shop/api".to_owned()));
         assert_eq!(build(commit), [kind.clone(), repo.clone()]);
         assert_eq!(build("main"), [kind, repo, (HEAD_NAME, "main".to_owned())]);
-        let sync = subject_of(json!({"sync": {"applications": "api", "commit": commit, "images": "r.example.com/api:1"}}));
+        let sync = subject_of(
+            json!({"sync": {"applications": "api", "commit": commit, "images": "r.example.com/api:1"}}),
+        );
         assert_eq!(sync, [(TASK_TYPE, "deploy".to_owned()), (HEAD_REVISION, commit.to_owned())]);
         assert!(subject_of(json!({"supersede": {}})).is_empty());
     }

@@ -1,5 +1,9 @@
 //! Links the span of a wait to the step that wrote the commit, whichever workflow that step was in.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::timeout;
 use tracing::{Span, debug};
 
 use super::shared::Shared;
@@ -13,8 +17,25 @@ use crate::write_back::{SourceCommit, commit_message, trailer};
 /// The most links: a commit of many writers has a trailer of each.
 const MOST: usize = 32;
 
+/// How long the result of a wait may be late because of its link.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs `wait`, and looks for the link meanwhile.
+pub(super) async fn beside<T>(shared: &Shared<'_>, wait: impl Future<Output = T>) -> T {
+    let mut wait = pin!(wait);
+    let mut link = pin!(link(shared));
+    tokio::select! {
+        () = &mut link => wait.await,
+        ended = &mut wait => {
+            // Without a link, the span is still in its trace.
+            let _ = timeout(GRACE, link).await;
+            ended
+        }
+    }
+}
+
 /// Reads the commit's trailers, if traces are sent. A commit that cannot be read has no link.
-pub(super) async fn link(shared: &Shared<'_>) {
+async fn link(shared: &Shared<'_>) {
     let (Some(gitops), Some(commit)) = (&shared.sync.gitops, &shared.sync.commit) else { return };
     if !telemetry::sends_traces() {
         return;

@@ -13,6 +13,9 @@ use crate::support::hooks::{Hook, hooks};
 use crate::support::net::{client, unique, until};
 use crate::workflow::BUILDS;
 
+/// The id of every delivery here.
+const DELIVERY: &str = "f75e5e69-07a8-4dc0-92a1-5ee8f0542a32";
+
 /// A post to the EventSource.
 #[derive(Clone)]
 pub(crate) struct Post<'a> {
@@ -39,7 +42,8 @@ impl Post<'_> {
     /// The answer, if there was one.
     pub(crate) async fn try_send(self) -> Option<(StatusCode, String)> {
         let request = client().post(EVENT_SOURCE).header("content-type", self.content_type);
-        let request = request.header("x-github-event", self.event).body(self.body);
+        let request = request.header("x-github-event", self.event).header("x-github-delivery", DELIVERY);
+        let request = request.body(self.body);
         let signed = self.signature.into_iter().fold(request, |r, s| r.header("x-hub-signature-256", s));
         let response = signed.timeout(Duration::from_secs(10)).send().await.ok()?;
         Some((response.status(), response.text().await.ok()?))
@@ -182,6 +186,7 @@ fn check(trigger: &str, workflow: &Value, full_name: &str) {
         service.len() <= 36 && name.starts_with(service) && name.ends_with(&revision[..12]),
         "{workflow}"
     );
+    assert_eq!(workflow["metadata"]["annotations"]["argo-buildkit.io/delivery"], DELIVERY);
     assert_eq!(parameter(workflow, "repo"), format!("http://10.244.0.1:3000/{full_name}.git"));
     assert_eq!(parameter(workflow, "image"), format!("10.244.0.1:3000/{}", full_name.to_lowercase()));
     let (git_ref, tag) = (parameter(workflow, "git-ref"), parameter(workflow, "image-tag"));
