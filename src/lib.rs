@@ -50,7 +50,7 @@
 //! | `http` | HTTP clients for [`oci`], [`git`], [`forge`] and [`notify`]: which addresses they may use, how much of an answer they read |
 //! | [`listen`] | serves a port: HTTP/1, with limits on what a caller may hold open |
 //! | [`redact`] | removes the values of Secrets from texts |
-//! | `templates` | the templates in users' objects, and what Argo handles badly in them |
+//! | `templates` | the templates in users' objects, and what Argo handles badly in them; whether two texts are of one task |
 //! | [`telemetry`] | logs and traces |
 //! | [`metrics`] | the counters, and their text format |
 //! | [`progress`] | the progress of a step, as one line |

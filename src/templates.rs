@@ -2,7 +2,11 @@
 //!
 //! `check` reads such objects from a cluster, `lint` from files. Both judge them with the functions of this room.
 
+mod task;
+
 use serde_json::Value;
+
+pub(crate) use task::{is_same_task, stable_plugin, stable_template};
 
 /// Our key under `plugin`.
 pub(crate) const OURS: &str = "buildkit";

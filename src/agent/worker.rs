@@ -25,6 +25,7 @@ use super::workflow_watch::WorkflowWatch;
 use crate::argo::{NodePhase, Template};
 use crate::engine::Workflow;
 use crate::kube::{Leadership, TaskSetState};
+use crate::templates::is_same_task;
 
 /// The running time of a job after which its Workflow is watched.
 const SHORT: Duration = Duration::from_millis(500);
@@ -109,7 +110,8 @@ impl TaskSetWorker {
         let state = Arc::clone(&self.seen.borrow_and_update());
         self.reporter.set_basis(state.basis.clone());
         self.tasks.retain(|id, task| {
-            state.tasks.get(id).is_some_and(|template| template.get("plugin") == Some(&task.guard))
+            let plugin = state.tasks.get(id).and_then(|template| template.get("plugin"));
+            plugin.is_some_and(|plugin| is_same_task(plugin, &task.guard))
         });
         for (id, template) in &state.tasks {
             let reported = state.phases.get(id).is_some_and(|phase| NodePhase::is_end(phase));

@@ -15,6 +15,7 @@ use super::wire::{ExecuteRequest, Reply};
 use crate::argo::NodeResult;
 use crate::engine::{Reference, StepRequest, Workflow};
 use crate::jobs::{JobContext, JobKey, JobSpec, Phase, View};
+use crate::templates::stable_template;
 use crate::text;
 
 /// The shortest and the longest time until the agent polls again.
@@ -45,7 +46,7 @@ fn answer(server: &PluginServer, body: &[u8]) -> Response {
     let Some(step) = request.template.step() else {
         return Json(Reply::not_ours()).into_response();
     };
-    let key = JobKey::derive(&request.workflow.metadata.uid, &request.template.0);
+    let key = JobKey::derive(&request.workflow.metadata.uid, &stable_template(&request.template.0));
     let view = match server.jobs.poll(&key) {
         Some(view) => view,
         None => match spec(server, &request, step, &key) {

@@ -14,6 +14,7 @@ use crate::argo::{Template, TimedStep};
 use crate::engine::{Reference, StepRequest};
 use crate::jobs::{Ending, JobContext, JobKey, JobSpec, JobState};
 use crate::outcome::StepError;
+use crate::templates::stable_template;
 
 /// A job that was queued for longer may have been stopped meanwhile: its node was reported as Pending, and Argo
 /// applies its own limits to such nodes.
@@ -59,7 +60,7 @@ impl TaskSetWorker {
     fn spec(&self, id: &str, key: &JobKey, template: &Template, task: TimedStep) -> JobSpec {
         let (agent, workflow) = (self.agent.clone(), self.workflow.clone());
         // `argo retry -p` runs the same node with another template, which is another build.
-        let name = JobKey::derive(&key.to_string(), &template.0).to_string();
+        let name = JobKey::derive(&key.to_string(), &stable_template(&template.0)).to_string();
         let reference = Some(Reference(name));
         let (accepted, id) = (Instant::now(), id.to_owned());
         let work = async move |job: JobContext| {

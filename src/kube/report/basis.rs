@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::TaskResult;
 use crate::kube::task_set::{TaskSetObject, completed};
+use crate::templates::stable_plugin;
 
 /// The state of a WorkflowTaskSet at one version, as far as a report needs it: which results Argo waits for, and how
 /// to write the patch. It is small.
@@ -18,7 +19,7 @@ use crate::kube::task_set::{TaskSetObject, completed};
 pub struct ReportBasis {
     version: String,
     presence: StatusPresence,
-    /// The digests of the `plugin` objects that Argo waits for, by node id.
+    /// The digests of the `plugin` objects that Argo waits for, by node id: of what tells one task from another.
     waiting: BTreeMap<String, [u8; 32]>,
 }
 
@@ -39,13 +40,14 @@ impl ReportBasis {
             Some(_) => StatusPresence::Nodes,
         };
         let tasks = object.spec.tasks.iter().filter(|_| !completed(&object.metadata));
-        let waiting = tasks.map(|(id, template)| (id.clone(), digest(&template["plugin"]))).collect();
+        let waiting =
+            tasks.map(|(id, template)| (id.clone(), digest(&stable_plugin(&template["plugin"])))).collect();
         Self { version: object.metadata.resource_version.clone().unwrap_or_default(), presence, waiting }
     }
 
     /// Whether Argo waits for this result.
     pub(super) fn awaits(&self, result: &TaskResult) -> bool {
-        self.waiting.get(&result.id).is_some_and(|waiting| *waiting == digest(&result.guard))
+        self.waiting.get(&result.id).is_some_and(|waiting| *waiting == digest(&stable_plugin(&result.guard)))
     }
 
     /// The patch operations that write `results` to the object `uid` at this version, all or none.

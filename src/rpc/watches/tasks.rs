@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::jobs::JobKey;
 use crate::kube::{Shutdown, TaskSet, WorkflowState};
+use crate::templates::stable_template;
 
 /// The last known state of one workflow.
 pub(super) struct Tasks {
@@ -47,7 +48,7 @@ impl Tasks {
         let Some(now) = now.filter(|set| set.workflow.as_ref() == Some(&self.uid)) else {
             return self.tasks.take().map(|_| Withdrawn::Deleted).into_iter().collect();
         };
-        let key = |(id, template)| (id, JobKey::derive(&self.uid, &template));
+        let key = |(id, template)| (id, JobKey::derive(&self.uid, &stable_template(&template)));
         let tasks: BTreeMap<_, _> = now.tasks.into_iter().map(key).collect();
         let before = keys(self.tasks.as_ref());
         let left: BTreeSet<_> = before.difference(&keys(Some(&tasks))).cloned().collect();
