@@ -90,6 +90,8 @@ pub enum WorkloadKind {
     StatefulSet,
     /// `apps/v1`.
     DaemonSet,
+    /// `argoproj.io/v1alpha1`, of Argo Rollouts.
+    Rollout,
 }
 
 /// The GitOps repository, and its login.
@@ -108,6 +110,7 @@ impl WorkloadKind {
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
+            Self::Rollout => "Rollout",
         }
     }
 

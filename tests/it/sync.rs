@@ -4,6 +4,7 @@ mod deployment;
 mod docs;
 mod operations;
 mod problems;
+mod rollouts;
 mod workloads;
 
 use std::sync::Arc;

@@ -111,8 +111,10 @@ fn applied(resource: &Value) -> Vec<AppliedImage> {
 }
 
 fn workloads(resources: &Value) -> Vec<ManagedWorkload> {
-    let has_pods = |each: &&Value| {
-        matches!(each["kind"].as_str(), Some("Deployment" | "StatefulSet" | "DaemonSet" | "Rollout"))
+    let has_pods = |each: &&Value| match each["kind"].as_str() {
+        // A Rollout of OpenKruise has no pods of its own.
+        Some("Rollout") => each["group"] == "argoproj.io",
+        kind => matches!(kind, Some("Deployment" | "StatefulSet" | "DaemonSet")),
     };
     let read = |each: &Value| ManagedWorkload {
         kind: string(&each["kind"]),

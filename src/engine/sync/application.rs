@@ -167,6 +167,8 @@ impl Followed<'_> {
         }
         // Pods of another cluster cannot be read here; a namespace with the same name here is a different one.
         if !state.is_in_cluster || self.shared.looker.missing().is_some() {
+            // No later look would correct them.
+            self.troubles.forget_notes();
             return None;
         }
         if self.troubles.look_at(since) <= Instant::now() {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::{pods, rollout};
-use crate::kube::{Cluster, KubeError, resource};
+use crate::kube::{Cluster, KubeError, argo, resource};
 use crate::oci::ImageRef;
 use crate::step::sync::WorkloadKind;
 use rollout::RolloutState;
@@ -37,6 +37,8 @@ pub(super) struct WorkloadRef<'a> {
 pub(super) struct Look {
     states: Vec<RolloutState>,
     pub(super) troubles: Vec<String>,
+    /// What Rollouts wait for or why they failed. The health of an Application does not say it.
+    pub(super) notes: Vec<String>,
     /// Whether something could not be seen.
     is_partial: bool,
 }
@@ -82,7 +84,9 @@ impl<'a> Looker<'a> {
         let objects =
             self.cluster.tenant_objects(self.tenant, resource_of(workload.kind), workload.namespace).await;
         let object = self.seen(self.seen(objects)?.get(workload.name).await)??;
-        look.states.push(rollout::state(workload.kind, &object));
+        let state = rollout::state(workload.kind, &object);
+        look.notes.extend(note(workload, &state));
+        look.states.push(state);
         let labels = rollout::selector(&object)?;
         let objects =
             self.cluster.tenant_objects(self.tenant, resource("", "v1", "Pod"), workload.namespace).await;
@@ -120,9 +124,22 @@ impl Look {
     }
 }
 
+/// What a Rollout says of itself beside the health of its Application.
+fn note(workload: &WorkloadRef<'_>, state: &RolloutState) -> Option<String> {
+    match state {
+        RolloutState::Failed(why) | RolloutState::Held(why) if workload.kind == WorkloadKind::Rollout => {
+            Some(format!("Rollout `{}`: {why}", workload.name))
+        }
+        _ => None,
+    }
+}
+
 /// The API of a kind of workload.
 pub(super) fn resource_of(kind: WorkloadKind) -> kube::api::ApiResource {
-    resource("apps", "v1", kind.name())
+    match kind {
+        WorkloadKind::Rollout => argo(kind.name()),
+        _ => resource("apps", "v1", kind.name()),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! One thing differs: a rollout that has ended stays complete while an autoscaler changes the number of pods.
 
+mod argo;
+
 use serde_json::Value;
 
 use crate::argocd::is_image;
@@ -9,8 +11,12 @@ use crate::oci::ImageRef;
 use crate::step::sync::WorkloadKind;
 use crate::text;
 
+pub(super) use argo::{WORKLOAD_GENERATION, hidden_template};
+
 /// The most bytes of a controller's message.
 const LONGEST: usize = 500;
+
+const UNSEEN: &str = "its controller has not seen the change yet";
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +28,17 @@ pub(super) enum RolloutState {
     },
     /// Not yet, and why.
     Waiting(String),
+    /// A person must continue it, and how.
+    Held(String),
     /// Its controller has given up, and why.
     Failed(String),
 }
 
 /// The state of a workload.
 pub(super) fn state(kind: WorkloadKind, object: &Value) -> RolloutState {
-    if !is_observed(object) {
-        return RolloutState::Waiting("its controller has not seen the change yet".to_owned());
-    }
     match kind {
+        WorkloadKind::Rollout => argo::state(object),
+        _ if !is_observed(object) => RolloutState::Waiting(UNSEEN.to_owned()),
         WorkloadKind::Deployment => deployment(object),
         WorkloadKind::StatefulSet => stateful_set(object),
         WorkloadKind::DaemonSet => daemon_set(object),

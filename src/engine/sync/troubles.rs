@@ -19,6 +19,8 @@ pub(super) struct Troubles {
     looked: Option<Instant>,
     since: Option<Instant>,
     texts: Vec<String>,
+    /// What Rollouts say.
+    notes: Vec<String>,
     is_only_scaling: bool,
     has_failed: bool,
 }
@@ -38,6 +40,12 @@ impl Troubles {
         self.has_failed = look.has_failed();
         self.since = if look.troubles.is_empty() { None } else { self.since.or(Some(now)) };
         self.texts = look.troubles;
+        self.notes = look.notes;
+    }
+
+    /// Forgets what Rollouts said.
+    pub(super) fn forget_notes(&mut self) {
+        self.notes.clear();
     }
 
     /// Whether the last look saw a rollout that has failed.
@@ -65,18 +73,20 @@ impl Troubles {
         self.texts.is_empty()
     }
 
-    /// The first troubles, and how many more there are.
+    /// The first troubles, how many more there are, and what Rollouts say.
     fn text(&self) -> String {
-        let shown = self.texts.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-        match self.texts.len().saturating_sub(NAMED) {
-            0 => shown,
-            more => format!("{shown}; and {more} more"),
-        }
+        let more = self.texts.len().checked_sub(NAMED).filter(|more| *more > 0);
+        let more = more.map(|more| format!("and {more} more"));
+        let notes = self.notes.iter().take(NAMED).cloned();
+        self.texts.iter().take(NAMED).cloned().chain(more).chain(notes).collect::<Vec<_>>().join("; ")
     }
 
-    /// `sentence`, and the troubles after it.
+    /// `sentence`, and after it the troubles and what Rollouts say.
     pub(super) fn after(&self, sentence: String) -> String {
-        if self.is_empty() { sentence } else { format!("{sentence}: {}", self.text()) }
+        match self.text().as_str() {
+            "" => sentence,
+            text => format!("{sentence}: {text}"),
+        }
     }
 }
 
@@ -105,5 +115,9 @@ mod tests {
         troubles.note(seen(&[]));
         assert!(!troubles.last(limit));
         assert_eq!(troubles.after("late".to_owned()), "late");
+        let mut look = seen(&["a"]);
+        look.notes.push("Rollout `api`: it is paused".to_owned());
+        troubles.note(look);
+        assert_eq!(troubles.after("late".to_owned()), "late: a; Rollout `api`: it is paused");
     }
 }

@@ -1,7 +1,7 @@
 //! Reads what a `sync` step waits for.
 
 use super::table::{APPLICATION, KINDS, WORKLOAD};
-use super::{ApplicationChoice, MOST, SyncTarget, Workload, WorkloadKind};
+use super::{ApplicationChoice, MOST, SyncTarget, Workload};
 use crate::argocd::{Application, DEFAULT_NAMESPACE};
 use crate::oci::ImageRef;
 use crate::step::InvalidStep;
@@ -11,9 +11,6 @@ use crate::step::node::{Fields, Node};
 
 /// The longest selector, in bytes.
 const SELECTOR: usize = 1000;
-
-const ROLLOUT: &str = "is `Rollout`, which is not one of the kinds that can be waited for (`Deployment`, `StatefulSet`, `DaemonSet`); \
-                       name the Argo CD Application that has it in `applications`";
 
 pub(super) fn applications(node: Node<'_>) -> Result<Vec<SyncTarget>, InvalidStep> {
     let here = node.clone();
@@ -63,18 +60,11 @@ pub(super) fn workloads(node: Node<'_>) -> Result<Vec<Workload>, InvalidStep> {
 fn workload(node: Node<'_>) -> Result<Workload, InvalidStep> {
     let mut fields = node.fields(WORKLOAD)?;
     Ok(Workload {
-        kind: kind(fields.required("kind")?)?,
+        kind: fields.required("kind")?.one_of(&KINDS)?,
         name: fields.required("name")?.checked(object_name)?,
         namespace: fields.optional("namespace").map(|node| node.checked(object_name)).transpose()?,
         images: fields.optional("images").map(images).transpose()?,
     })
-}
-
-fn kind(node: Node<'_>) -> Result<WorkloadKind, InvalidStep> {
-    if node.value().as_str() == Some("Rollout") {
-        return Err(node.refuse(ROLLOUT));
-    }
-    node.one_of(&KINDS)
 }
 
 pub(super) fn images(node: Node<'_>) -> Result<Vec<ImageRef>, InvalidStep> {

@@ -45,12 +45,13 @@ pub(super) const WORKLOAD: &FieldTable = &FieldTable::of(&[
     optional("images", Words(&Word)),
 ]);
 
-pub(super) const KINDS: [(&str, WorkloadKind); 3] = [
+pub(super) const KINDS: [(&str, WorkloadKind); 4] = [
     ("Deployment", WorkloadKind::Deployment),
     ("StatefulSet", WorkloadKind::StatefulSet),
     ("DaemonSet", WorkloadKind::DaemonSet),
+    ("Rollout", WorkloadKind::Rollout),
 ];
-const KIND_NAMES: [&str; 3] = form::names(&KINDS);
+const KIND_NAMES: [&str; 4] = form::names(&KINDS);
 
 /// `outcome` is `healthy` or `superseded`; for a step that failed, `failed`. `deployed` is the revision of the first Application,
 /// and `newer` the commit that has superseded ours. `waited` counts seconds, and `applications` is a JSON list of names. Outputs of

@@ -47,6 +47,8 @@ fn what_is_not_written_has_a_default() {
     let workload = sync("applications: '', workloads: [{kind: DaemonSet, name: api}]").unwrap();
     assert_eq!(workload.workloads[0].kind, WorkloadKind::DaemonSet);
     assert_eq!(workload.workloads[0].namespace, None);
+    let rollout = sync("applications: '', workloads: [{kind: Rollout, name: api}]").unwrap();
+    assert_eq!(rollout.workloads[0].kind, WorkloadKind::Rollout);
     let own = sync("images: 'r.io/a:1', applications: [{name: a, images: 'r.io/b:1'}]").unwrap();
     let images = own.applications[0].images.as_ref().unwrap();
     assert_eq!(images.iter().map(ToString::to_string).collect::<Vec<_>>(), ["r.io/b:1"]);
@@ -88,10 +90,7 @@ fn what_is_no_sync_is_refused() {
         ("applications: [{labels: 'a=b,!c=d'}]", "is not a list of labels"),
         ("applications: [{labels: 'a=b&limit=1'}]", "is not a list of labels"),
         ("workloads: [{kind: Pod, name: a}]", "sync.workloads[0].kind: \"Pod\" is not one of"),
-        (
-            "workloads: [{kind: Rollout, name: a}]",
-            "sync.workloads[0].kind: is `Rollout`, which is not one of the kinds that can be waited for",
-        ),
+        ("workloads: [{kind: rollout, name: a}]", "sync.workloads[0].kind: \"rollout\" is not one of"),
         ("workloads: [{name: a}]", "sync.workloads[0].kind: is missing"),
         ("commit: main", "sync.commit: is not a commit's 40 hex digits"),
         ("images: r.io/a", "sync.images[0]: names neither a tag nor a digest"),

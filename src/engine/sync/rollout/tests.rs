@@ -1,5 +1,7 @@
 //! Workloads as their controllers write them.
 
+mod argo;
+
 use serde_json::{Value, json};
 
 use super::{RolloutState, missing_image, selector, state};
