@@ -3,6 +3,7 @@
 mod applications;
 mod judgement;
 mod messages;
+mod shared_watch;
 mod standing;
 mod state;
 mod watch;
@@ -11,6 +12,7 @@ mod watch;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use backon::Retryable;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -24,6 +26,7 @@ use crate::time_limits::pauses;
 pub use applications::{Applications, Patched};
 pub use judgement::is_image;
 pub(crate) use messages::short;
+use shared_watch::SharedWatch;
 pub use standing::{RevisionOrder, RevisionOrders, Standing, Waiting, Wanted};
 pub use state::{
     ApplicationState, AppliedImage, Condition, Health, ManagedWorkload, OperationPhase, OperationState,
@@ -54,7 +57,11 @@ impl fmt::Display for Application {
 }
 
 /// Argo CD on the cluster from the environment.
-pub struct ArgoCd(Cluster);
+pub struct ArgoCd {
+    cluster: Cluster,
+    /// One watch of all Applications for the waits of all steps.
+    shared: Option<Arc<SharedWatch>>,
+}
 
 /// Why an Application could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -85,13 +92,21 @@ impl ArgoCdError {
 impl ArgoCd {
     /// Makes a client, which connects at the first request.
     pub fn new(cluster: Cluster) -> Self {
-        Self(cluster)
+        Self { cluster, shared: None }
+    }
+
+    /// Lets all waits share one watch for each namespace of Applications, with the rights of this process. For a process that serves
+    /// many namespaces: a watch of all Applications is too much for one wait.
+    #[must_use]
+    pub fn sharing_watches(self) -> Self {
+        let shared = Some(Arc::new(SharedWatch::new(self.cluster.clone())));
+        Self { shared, ..self }
     }
 
     /// The Applications of `namespace`, with the rights of the workflows' namespace `tenant`.
     pub async fn applications(&self, tenant: &str, namespace: &str) -> Result<Applications, KubeError> {
-        let objects = self.0.tenant_objects(tenant, argo("Application"), namespace).await?;
-        Ok(Applications::new(objects, namespace))
+        let objects = self.cluster.tenant_objects(tenant, argo("Application"), namespace).await?;
+        Ok(Applications::new(objects, namespace, self.shared.clone()))
     }
 
     /// Makes Argo CD look for new commits now, instead of minutes later. Uses the rights of `namespace`, which
@@ -102,8 +117,8 @@ impl ArgoCd {
             application.name
         );
         let request =
-            ApiRequest::new(format!("patching the {application}"), self.0.rights_for(namespace), right);
-        let client = self.0.client_for(namespace).await.map_err(|reason| request.no_cluster(reason))?;
+            ApiRequest::new(format!("patching the {application}"), self.cluster.rights_for(namespace), right);
+        let client = self.cluster.client_for(namespace).await.map_err(|reason| request.no_cluster(reason))?;
         (|| annotate(client.clone(), &request, application))
             .retry(pauses::few())
             .when(ArgoCdError::is_transient)

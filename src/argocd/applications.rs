@@ -1,8 +1,11 @@
 //! Requests about the Applications of one namespace.
 
+use std::sync::Arc;
+
 use backon::Retryable as _;
 use serde_json::{Value, json};
 
+use super::shared_watch::{SharedWatch, Subscription};
 use super::state::ApplicationState;
 use super::{Application, ArgoCdError, REFRESH};
 use crate::kube::{KubeError, Merged, ObjectWatch, TenantObjects};
@@ -17,6 +20,7 @@ const INITIATOR: &str = "argo-buildkit";
 pub struct Applications {
     objects: TenantObjects,
     namespace: String,
+    shared: Option<Arc<SharedWatch>>,
 }
 
 /// Whether a change was made.
@@ -29,8 +33,8 @@ pub enum Patched {
 }
 
 impl Applications {
-    pub(super) fn new(objects: TenantObjects, namespace: &str) -> Self {
-        Self { objects, namespace: namespace.to_owned() }
+    pub(super) fn new(objects: TenantObjects, namespace: &str, shared: Option<Arc<SharedWatch>>) -> Self {
+        Self { objects, namespace: namespace.to_owned(), shared }
     }
 
     /// The names of the Applications with these labels, at most `most`.
@@ -71,6 +75,11 @@ impl Applications {
             "status": {"operationState": {"phase": "Terminating"}},
         });
         self.guarded(name, &patch).await
+    }
+
+    /// The news of the Application `name` from the shared watch; `None` if there is no such watch.
+    pub(super) fn subscribe(&self, name: &str) -> Option<Subscription> {
+        self.shared.as_ref()?.subscribe(&self.namespace, name)
     }
 
     /// A watch of the Application `name`.

@@ -158,6 +158,7 @@ impl PeerOptions {
         })?;
         let pool = self.pool_with(&secrets)?;
         let (argocd, argo_url) = (ArgoCd::new(cluster.clone()), self.argo_url.clone());
+        let argocd = if tenancy.is_shared() { argocd.sharing_watches() } else { argocd };
         let kept_logs = Budget::new(KEPT_LOGS);
         let secret_rules = SecretRules::new(self.tls_secret.clone(), self.require_bound_secrets);
         Ok(Engine {

@@ -56,7 +56,7 @@ impl Tenancy {
     }
 
     /// Whether the process serves namespaces that do not trust each other.
-    pub(super) fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         matches!(self.mode, TenancyMode::Shared(_))
     }
 

@@ -5,6 +5,7 @@ mod docs;
 mod operations;
 mod problems;
 mod rollouts;
+mod shared_watch;
 mod workloads;
 
 use std::sync::Arc;

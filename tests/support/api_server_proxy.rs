@@ -36,6 +36,7 @@ struct Inner {
     fault: Mutex<Option<WatchFault>>,
     shut: AtomicBool,
     lists: AtomicUsize,
+    watches: AtomicUsize,
     cut: Mutex<CancellationToken>,
     /// Whether answers to reports are held back.
     keep: watch::Sender<bool>,
@@ -52,6 +53,7 @@ impl ApiServerProxy {
             fault: Mutex::default(),
             shut: AtomicBool::new(false),
             lists: AtomicUsize::new(0),
+            watches: AtomicUsize::new(0),
             cut: Mutex::default(),
             keep: watch::Sender::new(false),
             kept: AtomicUsize::new(0),
@@ -111,6 +113,11 @@ impl ApiServerProxy {
     pub(crate) fn lists(&self) -> usize {
         self.inner.lists.load(Ordering::SeqCst)
     }
+
+    /// The number of watch requests so far.
+    pub(crate) fn watches(&self) -> usize {
+        self.inner.watches.load(Ordering::SeqCst)
+    }
 }
 
 async fn answer(State(proxy): State<Arc<Inner>>, mut request: Request) -> Response {
@@ -120,6 +127,7 @@ async fn answer(State(proxy): State<Arc<Inner>>, mut request: Request) -> Respon
     let cut = proxy.cut.lock().unwrap().clone();
     let watches = request.uri().query().is_some_and(|query| query.contains("watch=true"));
     if watches {
+        proxy.watches.fetch_add(1, Ordering::SeqCst);
         let fault = proxy.fault.lock().unwrap().take();
         match fault {
             Some(WatchFault::Old) => *request.uri_mut() = since_first(request.uri()),

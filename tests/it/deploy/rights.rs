@@ -24,6 +24,7 @@ components:
 - ../../components/agent-rights-cluster
 - ../../components/agent-gate
 - ../../components/agent-only
+- ../../components/agent-argocd-watch
 - ../../components/agent-cert-manager
 - ../../components/dashboards
 - ../../components/alerts
@@ -37,7 +38,7 @@ fn rules(objects: &[Value]) -> Vec<Value> {
 #[test]
 fn roles_name_their_secrets_and_their_verbs() {
     let rules = rules(&Site::new(EVERYTHING).objects());
-    assert_eq!(rules.len(), 20, "{rules:#?}");
+    assert_eq!(rules.len(), 21, "{rules:#?}");
     for rule in &rules {
         let text = rule.to_string();
         assert!(!text.contains('*'), "{text}");
@@ -46,7 +47,9 @@ fn roles_name_their_secrets_and_their_verbs() {
         if of("secrets") {
             assert!(named && rule["verbs"] == json!(["get"]), "{text}");
         }
-        if of("applications") || rule["verbs"] == json!(["impersonate"]) {
+        // All Applications may be watched, and none changed.
+        let is_watched = rule["verbs"] == json!(["list", "watch"]);
+        if (of("applications") && !is_watched) || rule["verbs"] == json!(["impersonate"]) {
             assert!(named, "{text}");
         }
     }
