@@ -38,6 +38,7 @@ mod proof;
 pub(crate) mod quote;
 mod reach;
 mod reference;
+mod restore;
 mod round;
 mod scalar;
 mod setter;
@@ -55,6 +56,7 @@ pub use diff::unified_diff;
 pub use error::{EditError, FileProblem, Hint, Missing, NamedPositions, Position, Refusal};
 pub use notes::Warning;
 pub use path::{Path, PathError};
+pub use restore::{Restore, RestoreError, restore};
 pub use target::{Application, KustomizeField, Object, SourceRef, Target, TargetError};
 pub use words::image_words;
 

@@ -59,7 +59,7 @@ fn address(stream: &Stream, chain: &[usize], steps: &[Segment]) -> String {
 }
 
 /// The index in `chain` where the path starts, and the text before the path.
-fn beginning(stream: &Stream, chain: &[usize]) -> (usize, String) {
+pub(super) fn beginning(stream: &Stream, chain: &[usize]) -> (usize, String) {
     let all = object::all(stream);
     let mut own = all.iter().filter_map(|object| chain.iter().position(|node| *node == object.node));
     let name = own.next().and_then(|at| Some((at, object::name(stream, chain[at])?)));

@@ -13,6 +13,7 @@ mod proof;
 mod props;
 mod quoting;
 mod refusals;
+mod restore;
 mod setters;
 mod targets;
 mod warnings;
