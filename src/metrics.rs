@@ -212,7 +212,7 @@ impl Metrics {
         self.refreshes.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// Records the end of a wait for a deployment: `healthy`, `superseded` or `failed`.
+    /// Records the end of a wait for a deployment: `healthy`, `superseded`, `reverted` or `failed`.
     pub fn synced(&self, result: &'static str) {
         self.syncs.get_or_create(&ResultLabels { result }).inc();
     }

@@ -16,6 +16,7 @@ mod places;
 mod publish;
 mod read_ahead;
 mod read_tips;
+mod record;
 mod request;
 mod supersede;
 mod tips_read_ahead;
@@ -28,6 +29,7 @@ pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
 pub use read_ahead::{ReadAhead, ReadAheadRequest};
+pub(crate) use record::{WorkflowPart, part_of, reverts};
 pub use request::{EditFn, Edited, FileChange, Landed, SourceCommit, WriteBack, WriteError};
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod commit_link;
 mod look;
 mod pods;
 mod report;
+mod revert;
 mod rollout;
 mod shared;
 mod troubles;
@@ -22,7 +23,7 @@ use crate::metrics::DeploymentOutcome;
 use crate::outcome::{StepError, Success};
 use crate::step::Sync;
 use report::Facts;
-use shared::{Arrived, Ended, Shared, Target};
+use shared::{Arrived, Broken, Ended, Shared, Target};
 
 pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success, StepError> {
     if !sync.enabled {
@@ -31,7 +32,7 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
     let (began, shared) = (Instant::now(), Shared::new(engine, sync, cx));
     let ended = match &sync.superseded_by {
         Some(by) => Err(Ended::Superseded { name: None, by: by.clone() }),
-        None => commit_link::beside(&shared, all(&shared)).await,
+        None => commit_link::beside(&shared, deployed(&shared)).await,
     };
     let facts = Facts { waited: began.elapsed(), remarks: shared.remarks() };
     match ended {
@@ -43,18 +44,29 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
             engine.metrics.synced("superseded");
             Ok(report::superseded(&by, name.as_deref(), &facts))
         }
-        Err(Ended::Failed(error)) => {
-            engine.metrics.synced("failed");
+        Err(Ended::Failed(error) | Ended::Broken(Broken { error, .. })) => {
+            engine.metrics.synced(report::failure(&error));
             Err(error)
         }
     }
 }
 
-/// Waits for everything at the same time. The first that fails or was superseded ends the others.
-async fn all(shared: &Shared<'_>) -> Result<Vec<Arrived>, Ended> {
+/// Waits for everything, and takes our commit back if it fails and the step is to.
+async fn deployed(shared: &Shared<'_>) -> Result<Vec<Arrived>, Ended> {
+    if let Some(reverted) = revert::earlier(shared).await {
+        return Err(Ended::Failed(reverted));
+    }
     let targets: Vec<Target<'_>> = shared.targets().await?;
+    match all(shared, &targets).await {
+        Err(Ended::Broken(broken)) => Err(Ended::Failed(revert::after(shared, &targets, broken).await)),
+        ended => ended,
+    }
+}
+
+/// Waits for everything at the same time. The first that fails or was superseded ends the others.
+async fn all(shared: &Shared<'_>, targets: &[Target<'_>]) -> Result<Vec<Arrived>, Ended> {
     let mut waits: Vec<BoxFuture<'_, Result<Arrived, Ended>>> = Vec::new();
-    for target in &targets {
+    for target in targets {
         let wait = application::follow(shared, target);
         waits.push(counted(shared, &target.application.name, wait).boxed());
     }
@@ -74,6 +86,7 @@ async fn counted(
     let outcome = match &ended {
         Ok(_) => DeploymentOutcome::Healthy,
         Err(Ended::Superseded { .. }) => DeploymentOutcome::Superseded,
+        Err(Ended::Broken(_)) => DeploymentOutcome::Failed,
         Err(Ended::Failed(error)) if report::is_failed(error) => DeploymentOutcome::Failed,
         Err(Ended::Failed(_)) => DeploymentOutcome::Error,
     };

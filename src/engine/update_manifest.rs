@@ -15,8 +15,8 @@ use crate::git::{Credentials, RepoUrl, SigningKey};
 use crate::manifest;
 use crate::metrics::WriteBackResult;
 use crate::outcome::{Outputs, StepError, Success};
-use crate::step::UpdateManifest;
 use crate::step::update_manifest::Mode;
+use crate::step::{SecretKey, UpdateManifest};
 use crate::write_back::{self, Landed, Places, WriteBack};
 use api::Api;
 use intent::Intent;
@@ -124,7 +124,7 @@ impl CommitLogins {
     async fn read(engine: &Engine, update: &UpdateManifest, cx: &Cx) -> Result<Self, StepError> {
         let (credentials, signing_key, source) = tokio::try_join!(
             engine.git_credentials(cx, &update.repo, update.secret.as_ref()),
-            signing_key(engine, update, cx),
+            signing_key(engine, update.signing_key.as_ref(), cx),
             source(engine, update, cx),
         )?;
         Ok(Self { credentials, signing_key, source })
@@ -159,12 +159,13 @@ fn request(
     }
 }
 
-async fn signing_key(
+/// The key that signs commits, read from the namespace's Secret.
+pub(super) async fn signing_key(
     engine: &Engine,
-    update: &UpdateManifest,
+    reference: Option<&SecretKey>,
     cx: &Cx,
 ) -> Result<Option<SigningKey>, StepError> {
-    let Some(reference) = &update.signing_key else { return Ok(None) };
+    let Some(reference) = reference else { return Ok(None) };
     let key = engine.signing_value(cx, reference).await?;
     let named = |bad| StepError::user(format!("secret `{}`, key `{}`: {bad}", reference.name, reference.key));
     SigningKey::from_openssh(&key).map(Some).map_err(named)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::error::GitError;
 use super::file_spec::FileSpec;
-use super::read::{BranchReader, Branches};
+use super::read::{BranchReader, Branches, HistoryDepth};
+use super::store::LogEntry;
 use super::text;
 use super::{Git, retried};
 use crate::time_limits::within;
@@ -40,6 +41,36 @@ impl Git {
         self.limited(branches, retried(tip)).await
     }
 
+    /// The commits of a branch from its tip down, newest first. The list ends some time after the commit `down_to`, or after
+    /// 1000 commits.
+    ///
+    /// # Errors
+    /// The server fails, or there is no such branch.
+    pub(crate) async fn branch_log(
+        &self,
+        branches: &Branches,
+        down_to: &str,
+    ) -> Result<Vec<LogEntry>, GitError> {
+        self.limited(branches, retried(|| self.branch_log_once(branches, down_to))).await
+    }
+
+    /// Reads the files of `commit`, which the branch must contain, that `specs` match. Each of them must match a file.
+    ///
+    /// # Errors
+    /// Those of [`branch_files`](Self::branch_files), and the server does not serve the commit.
+    pub(crate) async fn files_at(
+        &self,
+        branches: &Branches,
+        commit: &str,
+        specs: &[FileSpec],
+    ) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+        let once = || async {
+            let mut reader = BranchReader::new(self, branches.clone()).await?;
+            files_of(&mut reader, commit, specs).await
+        };
+        self.limited(branches, retried(once)).await
+    }
+
     async fn limited<T>(
         &self,
         branches: &Branches,
@@ -58,13 +89,32 @@ impl Git {
     ) -> Result<BranchFiles, GitError> {
         let mut reader = BranchReader::new(self, branches.clone()).await?;
         let tip = reader.tips().await?.base;
-        reader.checkout(&tip).await?;
-        let found = reader.select(&tip, specs.iter().map(|spec| vec![spec.clone()]).collect()).await?;
-        let found: Vec<_> = found.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        let sizes = reader.sizes(&tip, &found).await?;
-        reader.fit(&found, &sizes)?;
-        let contents = reader.contents(found).await?;
-        let files = contents.into_iter().map(|(path, plain)| Ok((path, plain?.bytes)));
-        Ok(BranchFiles { tip, files: files.collect::<Result<_, GitError>>()? })
+        let files = files_of(&mut reader, &tip, specs).await?;
+        Ok(BranchFiles { tip, files })
     }
+
+    async fn branch_log_once(&self, branches: &Branches, down_to: &str) -> Result<Vec<LogEntry>, GitError> {
+        let mut reader = BranchReader::new(self, branches.clone()).await?;
+        let tip = reader.tips().await?.base;
+        let (log, more) = reader.history(&tip, HistoryDepth::Short).await?;
+        if !more || log.iter().any(|commit| commit.oid.to_string() == down_to) {
+            return Ok(log);
+        }
+        Ok(reader.history(&tip, HistoryDepth::Long).await?.0)
+    }
+}
+
+/// The files of `commit` that `specs` match.
+async fn files_of(
+    reader: &mut BranchReader,
+    commit: &str,
+    specs: &[FileSpec],
+) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+    reader.checkout(commit).await?;
+    let found = reader.select(commit, specs.iter().map(|spec| vec![spec.clone()]).collect()).await?;
+    let found: Vec<_> = found.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    let sizes = reader.sizes(commit, &found).await?;
+    reader.fit(&found, &sizes)?;
+    let contents = reader.contents(found).await?;
+    contents.into_iter().map(|(path, plain)| Ok((path, plain?.bytes))).collect()
 }

@@ -87,6 +87,8 @@ pub enum WriteBackResult {
     Superseded,
     /// It was only previewed.
     Previewed,
+    /// It took a commit back whose deployment had failed.
+    Reverted,
 }
 
 impl WriteBackResult {
@@ -98,6 +100,7 @@ impl WriteBackResult {
             Self::Unchanged => "unchanged",
             Self::Superseded => "superseded",
             Self::Previewed => "previewed",
+            Self::Reverted => "reverted",
         }
     }
 }

@@ -2,13 +2,14 @@
 
 mod fields;
 mod lists;
+mod revert;
 mod table;
 
 use std::time::Duration;
 
-use super::{Mention, MentionKind, SecretRef};
+use super::{Mention, MentionKind, SecretKey, SecretRef};
 use crate::argocd::Application;
-use crate::git::RepoUrl;
+use crate::git::{Identity, RepoUrl};
 use crate::oci::ImageRef;
 pub(super) use fields::read;
 use table::KINDS;
@@ -43,6 +44,32 @@ pub struct Sync {
     pub stop_older_sync: bool,
     /// How long pods may be in trouble before the step fails.
     pub stuck_after: Duration,
+    /// What is done when the deployment of the commit has failed.
+    pub on_degraded: OnDegraded,
+}
+
+/// What a step does when the deployment of its commit has failed. It fails in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnDegraded {
+    /// Nothing more.
+    Fail,
+    /// It takes the commit back with another one.
+    Revert(Box<Revert>),
+}
+
+/// The commit that takes ours back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revert {
+    /// The GitOps repository, and a login that may push.
+    pub gitops: GitOps,
+    /// The branch that our commit is on, without `refs/heads/`.
+    pub branch: String,
+    /// The author.
+    pub author: Identity,
+    /// The committer.
+    pub committer: Identity,
+    /// An OpenSSH private key that signs the commit.
+    pub signing_key: Option<SecretKey>,
 }
 
 /// One or several Applications, and what they must run.
@@ -99,7 +126,7 @@ pub enum WorkloadKind {
 pub struct GitOps {
     /// The repository.
     pub repo: RepoUrl,
-    /// The login that may read it.
+    /// The login that may read it, and push to it if the step reverts.
     pub secret: Option<SecretRef>,
 }
 
@@ -136,6 +163,8 @@ pub(super) fn mentions(sync: &Sync) -> Vec<Mention> {
         start_sync: _,
         stop_older_sync: _,
         stuck_after: _,
+        // Its repository is `gitops`, and its key is a Secret of the workflow's own namespace.
+        on_degraded: _,
     } = sync;
     let named = applications.iter().filter_map(|each| match &each.choice {
         ApplicationChoice::Named(application) => {

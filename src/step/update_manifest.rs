@@ -18,11 +18,12 @@ mod word;
 
 pub use pull_request::{ForgeApi, PullRequest};
 pub(super) use spec::{SPEC, mentions};
-use table::{AUTHOR, SOURCE, UPDATE_MANIFEST};
+pub(in crate::step) use table::AUTHOR;
+use table::{SOURCE, UPDATE_MANIFEST};
 use template::TemplateReader;
 pub use template::{Placeholder, Template};
 
-const DEFAULT_BRANCH: &str = "main";
+pub(in crate::step) const DEFAULT_BRANCH: &str = "main";
 const DEFAULT_AUTHOR: (&str, &str) = ("argo-buildkit", "argo-buildkit@localhost");
 
 /// A valid `update-manifest` step.
@@ -96,9 +97,7 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
     let mut fields = node.fields(UPDATE_MANIFEST)?;
     let (repo, secret) = git_login(&mut fields)?;
     let branch = fields.optional("branch").map(|node| node.checked(files::branch)).transpose()?;
-    let author = fields.optional("author").map(|node| author_of(node, default_author())).transpose()?;
-    let author = author.unwrap_or_else(default_author);
-    let committer = fields.optional("committer").map(|node| author_of(node, author.clone())).transpose()?;
+    let Committing { author, committer, signing_key } = committing(&mut fields)?;
     let image: Option<ImageRef> = fields.optional("image").map(Node::parsed).transpose()?;
     let source = fields.optional("source").map(Source::read).transpose()?;
     let texts = TemplateReader { image: image.is_some(), source: source.is_some() };
@@ -110,9 +109,9 @@ pub(super) fn read(node: Node<'_>) -> Result<UpdateManifest, InvalidStep> {
         image,
         source,
         message: fields.optional("message").map(|node| texts.text(node)).transpose()?,
-        committer: committer.unwrap_or_else(|| author.clone()),
         author,
-        signing_key: fields.optional("signing-key").map(SecretKey::read).transpose()?,
+        committer,
+        signing_key,
         skip_ci: fields.switch("skip-ci", false)?,
         commit: fields.switch("commit", true)?,
         mode: mode(&mut fields, texts)?,
@@ -169,6 +168,22 @@ impl Source {
 /// A whole commit id. A branch's name is refused, because it would mean another commit tomorrow.
 fn commit(word: &str) -> Result<String, String> {
     names::commit(word, "such as `$(build.revision)`")
+}
+
+/// Who makes a commit, and the key that signs it.
+pub(in crate::step) struct Committing {
+    pub(in crate::step) author: Identity,
+    pub(in crate::step) committer: Identity,
+    pub(in crate::step) signing_key: Option<SecretKey>,
+}
+
+/// Reads the fields `author`, `committer` and `signing-key` of a step that commits.
+pub(in crate::step) fn committing(fields: &mut Fields<'_>) -> Result<Committing, InvalidStep> {
+    let author = fields.optional("author").map(|node| author_of(node, default_author())).transpose()?;
+    let author = author.unwrap_or_else(default_author);
+    let committer = fields.optional("committer").map(|node| author_of(node, author.clone())).transpose()?;
+    let signing_key = fields.optional("signing-key").map(SecretKey::read).transpose()?;
+    Ok(Committing { committer: committer.unwrap_or_else(|| author.clone()), author, signing_key })
 }
 
 /// Reads `{name, email}`. Absent fields are taken from `default`.

@@ -118,7 +118,7 @@ impl PlannedWrite {
 }
 
 /// The places in a group of trailers.
-fn places(group: &Group) -> BTreeSet<String> {
+pub(super) fn places(group: &Group) -> BTreeSet<String> {
     let plain = values(group, MANIFEST).filter_map(plain);
     values(group, PLACE).map(str::to_owned).chain(plain).collect()
 }

@@ -18,6 +18,8 @@ pub const PLACE: &str = "Place";
 /// The W3C `traceparent` of the step that wrote the change, if traces are sent. A later step, or a person, finds the
 /// trace of the change by it.
 pub const TRACEPARENT: &str = "Traceparent";
+/// The commit that this one takes back. A commit of several writers has it in the group of the writer that takes it back.
+pub const REVERTS: &str = "Reverts";
 /// The program that made the commit. Each of our commits ends with this trailer, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";
 

@@ -4,6 +4,7 @@ mod deployment;
 mod docs;
 mod operations;
 mod problems;
+mod revert;
 mod rollouts;
 mod shared_watch;
 mod workloads;

@@ -77,6 +77,7 @@ fn of_step(step: &SpecStep<'_>, found: &mut Vec<SecretUse>) {
     of_build(&body["build"], &mut add);
     of_update_manifest(&body["update-manifest"], &mut add);
     of_commit_status(&body["commit-status"], &mut add);
+    of_sync(step, &mut add);
     of_reads(body, &mut add);
     of_registries(body, &mut add);
     for key in [&body["sign"]["key"], &body["sign"]["passphrase"], &body["verify"]["key"]] {
@@ -107,6 +108,15 @@ fn of_update_manifest(update: &Value, add: &mut impl FnMut(&Value, Job, &Value))
     add(&update["forge"]["secret"], Job::Writes, &update["forge"]["url"]);
     add(&update["source"]["secret"], Job::Reads, &update["source"]["repo"]);
     add(&update["signing-key"], Job::Signing, &Value::Null);
+}
+
+/// A step that may revert also pushes to the repository that it reads.
+fn of_sync(step: &SpecStep<'_>, add: &mut impl FnMut(&Value, Job, &Value)) {
+    let sync = &step.body["sync"];
+    if step.text(&sync["on-degraded"]).is_some_and(|chosen| chosen != "fail") {
+        add(&sync["secret"], Job::Writes, &sync["repo"]);
+        add(&sync["signing-key"], Job::Signing, &Value::Null);
+    }
 }
 
 /// The token goes to the forge's API.
@@ -166,7 +176,11 @@ mod tests {
             }},
             {"verify": {"registry-secret": "verify-registry", "key": {"name": "verify", "key": "k"}}},
             {"select": {"repo": repo, "secret": "select"}},
-            {"sync": {"repo": repo, "secret": "sync"}},
+            {"sync": {
+                "repo": repo, "secret": "sync", "on-degraded": "revert",
+                "signing-key": {"name": "revert-signing", "key": "k"},
+            }},
+            {"sync": {"repo": repo, "secret": "sync-only", "on-degraded": "fail"}},
             {"commit-status": {"repo": repo, "secret": "status"}},
             {"notify": {"url": "address", "signing-secret": {"name": "hmac", "key": "k"}, "token": "access"}},
             {"cache": {"warm": {
@@ -186,9 +200,20 @@ mod tests {
         };
         assert_eq!(
             of(Job::Reads),
-            ["context", "submodule", "named-context", "source", "select", "sync", "warm", "poll", "in-use"]
+            [
+                "context",
+                "submodule",
+                "named-context",
+                "source",
+                "select",
+                "sync",
+                "sync-only",
+                "warm",
+                "poll",
+                "in-use"
+            ]
         );
-        assert_eq!(of(Job::Writes), ["write", "forge", "status"]);
+        assert_eq!(of(Job::Writes), ["write", "forge", "sync", "status"]);
         assert_eq!(of(Job::Build), ["build", "ssh"]);
         assert_eq!(
             of(Job::Registry),
@@ -204,7 +229,7 @@ mod tests {
                 "tags-registry"
             ]
         );
-        assert_eq!(of(Job::Signing), ["signing", "sign", "passphrase", "verify"]);
+        assert_eq!(of(Job::Signing), ["signing", "sign", "passphrase", "verify", "revert-signing"]);
         assert_eq!(of(Job::Chat), ["address", "hmac", "access"]);
     }
 }

@@ -32,6 +32,8 @@ struct Followed<'a> {
     troubles: Troubles,
     /// Whether the images ran before the commit was deployed.
     ran_before: bool,
+    /// Whether it was Degraded before the commit was deployed.
+    was_degraded: bool,
     /// Since when it has been done.
     done_since: Option<Instant>,
     /// Whether a sync was started by us.
@@ -62,6 +64,7 @@ pub(super) async fn follow<'a>(shared: &'a Shared<'a>, target: &'a Target<'a>) -
         clock: Clock::new(),
         troubles: Troubles::default(),
         ran_before: false,
+        was_degraded: false,
         done_since: None,
         has_started: false,
         stopped: BTreeSet::new(),
@@ -77,6 +80,7 @@ impl Followed<'_> {
             return Ok(self.arrived(&state));
         }
         self.ran_before = self.runs_images(&state);
+        self.was_degraded = self.is_degraded_without_ours(&state);
         let refreshed = watch.refresh().await;
         self.note_refresh(refreshed.is_ok());
         state = refreshed?;

@@ -64,6 +64,38 @@ pub(super) fn failed(message: String, deployed: &str, health: &str) -> StepError
     StepError { outputs: Outputs::from(outputs), ..StepError::user(message) }
 }
 
+/// The error of a deployment that has failed, whose commit `by` on `place` takes back.
+pub(super) fn reverted(error: StepError, commit: &str, by: &str, place: &str) -> StepError {
+    let StepError { message, mut outputs, .. } = error;
+    let message = format!("{message}; our commit {} was reverted by {} on {place}", short(commit), short(by));
+    outputs.extend(reverted_outputs(by));
+    StepError { outputs, ..StepError::user(message) }
+}
+
+/// The error of a deployment whose commit `by` has taken back before this step began.
+pub(super) fn reverted_earlier(commit: &str, by: &str, branch: &str) -> StepError {
+    let (commit, by_short) = (short(commit), short(by));
+    let message =
+        format!("our commit {commit} was reverted already, by {by_short} on {branch}; look at that commit");
+    StepError { outputs: Outputs::from(reverted_outputs(by)), ..StepError::user(message) }
+}
+
+fn reverted_outputs(by: &str) -> [(String, String); 2] {
+    [("outcome", "reverted"), ("reverted-by", by)].map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+/// The error of a deployment that has failed, whose commit is not taken back for this reason.
+pub(super) fn not_reverted(error: StepError, commit: &str, why: &str) -> StepError {
+    let message = format!("{}; our commit {} was not reverted: {why}", error.message, short(commit));
+    StepError { message, ..error }
+}
+
+/// The label of a failure in the metrics.
+pub(super) fn failure(error: &StepError) -> &'static str {
+    let is_reverted = error.outputs.get("outcome").is_some_and(|outcome| outcome == "reverted");
+    if is_reverted { "reverted" } else { "failed" }
+}
+
 /// Whether `error` is about what is deployed. Any other is about reading it.
 pub(super) fn is_failed(error: &StepError) -> bool {
     error.outputs.get("outcome").is_some_and(|outcome| outcome == "failed")
@@ -76,6 +108,7 @@ fn outputs(found: &Found<'_>, facts: &Facts) -> Outputs {
         ("deployed", (*deployed).to_owned()),
         ("health", (*health).to_owned()),
         ("newer", (*newer).to_owned()),
+        ("reverted-by", String::new()),
         ("waited", facts.waited.as_secs().to_string()),
         ("applications", list_that_fits(applications)),
         ("remarks", without_expressions(facts.remarks.join("\n"))),

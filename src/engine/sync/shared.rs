@@ -64,6 +64,18 @@ pub(super) enum Ended {
         by: String,
     },
     Failed(StepError),
+    /// The same, and our commit is what fails. So it can be taken back.
+    Broken(Broken),
+}
+
+/// A deployment that has failed by what our commit deploys.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// What has failed, in one clause.
+    pub(super) cause: String,
+    /// Whether the Application was in this state before our commit.
+    pub(super) was_before: bool,
+    pub(super) error: StepError,
 }
 
 impl From<StepError> for Ended {

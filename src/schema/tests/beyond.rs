@@ -76,6 +76,8 @@ const BEYOND: &[(&str, &[&str])] = &[
             "has no meaning with `scope",
             "with `scope: namespace`, write it without",
             "would delete everything",
+            "`on-degraded: revert` commits to",
+            "works with Argo CD only",
         ],
     ),
     ("the sizes of a step", &["at most", "levels deep", "more than"]),

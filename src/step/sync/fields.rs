@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::lists::{applications, images, workloads};
+use super::revert::on_degraded;
 use super::table::SYNC;
 use super::{GitOps, Sync};
 use crate::duration::{LONGEST, parse_go_duration};
@@ -36,17 +37,20 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<Sync, InvalidStep> {
         None => Ok(None),
     };
     let (commit, superseded_by) = (commit_at("commit")?, commit_at("superseded-by")?);
+    let gitops = gitops(&mut fields)?;
+    let on_degraded = on_degraded(&mut fields, enabled, !applications.is_empty(), gitops.as_ref())?;
     Ok(Sync {
         enabled,
         applications,
         workloads,
         commit,
         images: fields.or_default("images", images)?,
-        gitops: gitops(&mut fields)?,
+        gitops,
         superseded_by,
         start_sync: fields.switch("start-sync", false)?,
         stop_older_sync: fields.switch("stop-older-sync", false)?,
         stuck_after: fields.optional("stuck-after").map(pause).transpose()?.unwrap_or(STUCK_AFTER),
+        on_degraded,
     })
 }
 

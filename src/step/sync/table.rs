@@ -1,9 +1,11 @@
 //! The fields and outputs of `sync`.
 
 use super::WorkloadKind;
+use super::revert::ON_DEGRADED;
 use crate::step::form::ValueForm::{Any, Bool, List, Map, Names, Word, Words};
-use crate::step::form::{self, FieldRule, SECRET, optional, required};
+use crate::step::form::{self, FieldRule, SECRET, SECRET_KEY, optional, required};
 use crate::step::spec::{Output, Spec, sample};
+use crate::step::update_manifest::AUTHOR;
 use crate::step::{FieldTable, ValueForm};
 
 pub(in crate::step) const SPEC: Spec = Spec { name: "sync", form: Map(SYNC), outputs: OUTPUTS, nests: true };
@@ -22,9 +24,16 @@ pub(super) const SYNC: &FieldTable = &FieldTable {
         optional("start-sync", Bool),
         optional("stop-older-sync", Bool),
         optional("stuck-after", Word),
+        optional("on-degraded", Names(ON_DEGRADED_NAMES)),
+        optional("branch", Word),
+        optional("author", Map(AUTHOR)),
+        optional("committer", Map(AUTHOR)),
+        optional("signing-key", SECRET_KEY),
     ],
     rules: &[FieldRule::AnyUnlessOff(&["applications", "workloads"], "enabled")],
 };
+
+const ON_DEGRADED_NAMES: &[&str] = &form::names::<_, { ON_DEGRADED.len() }>(ON_DEGRADED);
 
 /// An Application: a map, or its name.
 const ONE: ValueForm = Any(&[Word, Map(APPLICATION)]);
@@ -53,14 +62,15 @@ pub(super) const KINDS: [(&str, WorkloadKind); 4] = [
 ];
 const KIND_NAMES: [&str; 4] = form::names(&KINDS);
 
-/// `outcome` is `healthy` or `superseded`; for a step that failed, `failed`. `deployed` is the revision of the first Application,
-/// and `newer` the commit that has superseded ours. `waited` counts seconds, and `applications` is a JSON list of names. Outputs of
+/// `outcome` is `healthy` or `superseded`; for a step that failed, `failed` or `reverted`. `deployed` is the revision of the first Application,
+/// `newer` the commit that has superseded ours, and `reverted-by` the one that took it back. `waited` counts seconds, and `applications` is a JSON list of names. Outputs of
 /// other kinds have other names, so that a node with a build and a commit keeps its own.
 const OUTPUTS: &[Output] = &[
     Output::ours("outcome", "healthy"),
     Output::ours("deployed", sample::COMMIT),
     Output::ours("health", "Healthy"),
     Output::ours("newer", sample::COMMIT),
+    Output::ours("reverted-by", sample::COMMIT),
     Output::ours("waited", "4"),
     Output::ours("applications", "[]"),
     Output::text("remarks"),

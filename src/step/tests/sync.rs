@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{parse, parsed, with};
 use crate::argocd::Application;
-use crate::step::sync::{ApplicationChoice, SyncTarget, WorkloadKind};
+use crate::step::sync::{ApplicationChoice, OnDegraded, SyncTarget, WorkloadKind};
 use crate::step::{MentionKind, Step, Sync};
 
 fn sync(fields: &str) -> Result<Sync, String> {
@@ -99,7 +99,10 @@ fn what_is_no_sync_is_refused() {
         ("repo: 'ssh://git@git.example/ops.git'", "sync.secret: is missing; an ssh repository needs a key"),
         ("stuck-after: soon", "sync.stuck-after: is not a duration"),
         ("stuck-after: 0s", "sync.stuck-after: is not a duration"),
-        ("on-degraded: revert", "sync.on-degraded: unknown field"),
+        ("on-degraded: revert", "sync.repo: is missing; `on-degraded: revert` commits"),
+        ("on-degraded: rollback", "sync.on-degraded: \"rollback\" is not one of"),
+        ("branch: 'a..b'", "sync.branch: "),
+        ("signing-key: signer", "sync.signing-key: names no key of the Secret"),
         ("application: api", "sync.application: unknown field (did you mean `applications`?)"),
     ] {
         let said = sync(fields).unwrap_err();
@@ -126,4 +129,29 @@ pub(super) const TESTS: &[fn()] = &[
     a_step_that_is_off_needs_no_application,
     what_is_no_sync_is_refused,
     a_policy_sees_every_application_that_is_named_and_the_repository,
+    a_commit_is_reverted_on_request_only,
 ];
+
+#[test]
+fn a_commit_is_reverted_on_request_only() {
+    let repo = "applications: api, repo: https://git.example/ops.git, secret: git";
+    for fields in
+        ["", "on-degraded: ''", "on-degraded: fail, branch: prod", "on-degraded: revert, enabled: false"]
+    {
+        assert_eq!(sync(&format!("{repo}, {fields}")).unwrap().on_degraded, OnDegraded::Fail, "{fields}");
+    }
+    let fields =
+        "on-degraded: revert, branch: prod, author: {name: Bot}, signing-key: {name: signer, key: id}";
+    let OnDegraded::Revert(revert) = sync(&format!("{repo}, {fields}")).unwrap().on_degraded else {
+        panic!("it does not revert")
+    };
+    assert_eq!(
+        (revert.branch.as_str(), revert.gitops.repo.to_string().as_str()),
+        ("prod", "https://git.example/ops.git")
+    );
+    assert_eq!((revert.author.name.as_str(), &revert.committer), ("Bot", &revert.author));
+    assert!(revert.signing_key.is_some_and(|key| key.name == "signer"));
+    let workload = "applications: [], workloads: [{kind: Deployment, name: a}], repo: https://git.example/ops.git, on-degraded: revert";
+    let said = sync(workload).unwrap_err();
+    assert!(said.contains("sync.on-degraded: is `revert`, which works with Argo CD only"), "{said}");
+}

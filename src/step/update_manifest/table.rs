@@ -35,7 +35,8 @@ pub(super) const SOURCE: &FieldTable =
     &FieldTable::of(&[required("repo", Word), required("commit", Word), optional("secret", SECRET)]);
 
 /// The fields of `author` and `committer`.
-pub(super) const AUTHOR: &FieldTable = &FieldTable::of(&[optional("name", Word), optional("email", Word)]);
+pub(in crate::step) const AUTHOR: &FieldTable =
+    &FieldTable::of(&[optional("name", Word), optional("email", Word)]);
 
 /// The fields of `refresh`.
 pub(super) const REFRESH: &FieldTable =

@@ -17,7 +17,7 @@ fn templates(page: &str) -> Vec<Value> {
 #[test]
 fn every_example_of_the_page_is_a_valid_step() {
     let templates = templates(PAGE);
-    assert_eq!(templates.len(), 2);
+    assert_eq!(templates.len(), 3);
     for template in templates {
         let step = step::parse(&template["plugin"]["buildkit"]).unwrap();
         let declared = template["outputs"]["parameters"].as_array().cloned().unwrap_or_default();

@@ -136,9 +136,11 @@ async fn the_parameters_of_a_helm_service_fit() {
         {
           "sync": {
             "applications": "",
+            "branch": "main",
             "commit": "$(update-manifest.commit)",
             "enabled": "false",
             "images": "acme/orders:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "on-degraded": "fail",
             "repo": "https://github.com/acme/orders.git",
             "secret": "git-write-back",
             "superseded-by": "$(update-manifest.superseded-by)"
@@ -439,9 +441,11 @@ async fn every_parameter_arrives_where_it_belongs() {
         {
           "sync": {
             "applications": "",
+            "branch": "staging",
             "commit": "$(update-manifest.commit)",
             "enabled": "false",
             "images": "gitea.example.com/shop/api:5e8e821a10c2f3b1d8b0a4c5e6f708192a3b4c5d@$(build.digest)",
+            "on-degraded": "fail",
             "repo": "https://gitea.example.com/ops/gitops.git",
             "secret": "git-write-back",
             "superseded-by": "$(update-manifest.superseded-by)"

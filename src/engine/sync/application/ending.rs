@@ -3,13 +3,14 @@
 use super::{Followed, Next, is_about_pods};
 use crate::argocd::{ApplicationState, Health, RevisionOrder, Waiting, short};
 use crate::engine::sync::report;
-use crate::engine::sync::shared::{Arrived, Ended};
+use crate::engine::sync::shared::{Arrived, Broken, Ended};
+use crate::outcome::StepError;
 
 impl Followed<'_> {
     /// The end of a wait that has lasted too long.
     pub(super) fn give_up(&self, state: &ApplicationState, waiting: &Waiting) -> Result<Next, Ended> {
         let Waiting::NoImage { is_applied, .. } = waiting else {
-            return Err(self.failed(state, waiting, ""));
+            return Err(self.given_up(state, waiting));
         };
         match (is_applied, self.newer(state)) {
             // A CronJob, or no replicas: there are no pods.
@@ -18,6 +19,38 @@ impl Followed<'_> {
             (false, Some(by)) if state.operation.images.is_empty() => Err(self.superseded(by.to_owned())),
             (false, _) => Err(self.failed(state, waiting, "")),
         }
+    }
+
+    /// The end of a wait that has lasted too long. If our commit is what fails, it can be taken back.
+    fn given_up(&self, state: &ApplicationState, waiting: &Waiting) -> Ended {
+        let error = self.error(state, waiting, "");
+        match self.failure(state, waiting) {
+            Some(what) => Ended::Broken(Broken {
+                cause: format!("{} {what}", self.target.application),
+                was_before: self.was_degraded,
+                error,
+            }),
+            None => Ended::Failed(error),
+        }
+    }
+
+    /// What has failed by what our commit deploys. A comparison, a right or a sync window that fails says nothing about the commit.
+    fn failure(&self, state: &ApplicationState, waiting: &Waiting) -> Option<String> {
+        match waiting {
+            // A sync that could not begin has no revision.
+            Waiting::SyncFailed { .. } if !state.operation.revisions.is_empty() => {
+                Some("could not be synced".to_owned())
+            }
+            // One that is not Degraded has pods that are in trouble for `stuck-after`.
+            Waiting::Degraded | Waiting::NotHealthy { .. } => Some(format!("is {}", state.health.name())),
+            _ => None,
+        }
+    }
+
+    /// Whether the Application is Degraded, and does not have our commit.
+    pub(super) fn is_degraded_without_ours(&self, state: &ApplicationState) -> bool {
+        let has_ours = self.wanted.commit.is_some_and(|commit| state.revisions.iter().any(|it| it == commit));
+        state.health == Health::Degraded && !has_ours && self.newer(state).is_none()
     }
 
     /// The commit that the Application has in place of ours.
@@ -48,6 +81,10 @@ impl Followed<'_> {
     }
 
     pub(super) fn failed(&self, state: &ApplicationState, waiting: &Waiting, why: &str) -> Ended {
+        Ended::Failed(self.error(state, waiting, why))
+    }
+
+    fn error(&self, state: &ApplicationState, waiting: &Waiting, why: &str) -> StepError {
         let mut message = format!("{} {}{why}", self.target.application, waiting.problem());
         if let Some(newer) = self.newer(state) {
             message.push_str(&format!("; it has the newer commit {}", short(newer)));
@@ -59,7 +96,7 @@ impl Followed<'_> {
             message.push_str(&format!("; its pods cannot be looked at: {missing}"));
         }
         let message = self.troubles.after(message);
-        Ended::Failed(report::failed(message, &revision(state), state.health.name()))
+        report::failed(message, &revision(state), state.health.name())
     }
 }
 

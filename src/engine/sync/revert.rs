@@ -1,0 +1,200 @@
+//! Takes our commit back when its deployment has failed (`on-degraded: revert`).
+
+mod inverse;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::report;
+use super::shared::{Broken, Shared, Target};
+use crate::argocd::short;
+use crate::engine::update_manifest::signing_key;
+use crate::git::read::Branches;
+use crate::git::store::LogEntry;
+use crate::git::{FileSpec, Git};
+use crate::metrics::WriteBackResult;
+use crate::outcome::StepError;
+use crate::step::sync::{OnDegraded, Revert};
+use crate::time_limits::within;
+use crate::write_back::{Files, WriteBack, WriteError, part_of, reverts};
+use inverse::{Inverse, file_of};
+
+/// How an attempt to take our commit back has ended.
+enum RevertEnd {
+    /// This commit takes it back.
+    Reverted(String),
+    /// Nothing was written, for this reason.
+    Refused(String),
+}
+
+/// What is known before anything is written.
+enum Plan {
+    Known(RevertEnd),
+    Write(Box<Inverse>),
+}
+
+/// Everything that an attempt needs.
+struct Attempt<'a> {
+    shared: &'a Shared<'a>,
+    revert: &'a Revert,
+    commit: &'a str,
+}
+
+/// The commit that takes ours back already, if there is one: an earlier run of this step was stopped after it was written. If the
+/// repository cannot be read now, the wait begins nevertheless.
+pub(super) async fn earlier(shared: &Shared<'_>) -> Option<StepError> {
+    let attempt = Attempt::of(shared)?;
+    match attempt.log().await {
+        Ok(log) => reverted_by(&log, attempt.commit)
+            .map(|by| report::reverted_earlier(attempt.commit, &by, &attempt.revert.branch)),
+        Err(error) => {
+            warn!(error = %error.message, "cannot tell whether commit {} was reverted", attempt.commit);
+            None
+        }
+    }
+}
+
+/// The error of a deployment that has failed, after its commit was taken back, or with the reason why it was not.
+pub(super) async fn after(shared: &Shared<'_>, targets: &[Target<'_>], broken: Broken) -> StepError {
+    let Some(attempt) = Attempt::of(shared) else { return broken.error };
+    let Attempt { revert, commit, .. } = attempt;
+    let (branch, repo) = (&revert.branch, &revert.gitops.repo);
+    shared.cx.now(format!("reverting {} on {branch} of {repo}", short(commit)));
+    let end = attempt.run(&broken).await.unwrap_or_else(|error| RevertEnd::Refused(error.message));
+    match end {
+        RevertEnd::Reverted(by) => {
+            info!(%commit, %by, "reverted the commit: {}", broken.cause);
+            let untold = attempt.refresh(targets).await;
+            report::reverted(broken.error, commit, &by, &format!("{branch} of {repo}{untold}"))
+        }
+        RevertEnd::Refused(why) => {
+            info!(%commit, %why, "did not revert the commit");
+            report::not_reverted(broken.error, commit, &why)
+        }
+    }
+}
+
+/// The first commit of `log` that takes `commit` back.
+fn reverted_by(log: &[LogEntry], commit: &str) -> Option<String> {
+    log.iter().find(|entry| reverts(&entry.message, commit)).map(|entry| entry.oid.to_string())
+}
+
+impl<'a> Attempt<'a> {
+    /// `None` if the step does not revert, or names no commit.
+    fn of(shared: &'a Shared<'a>) -> Option<Self> {
+        match (&shared.sync.on_degraded, &shared.sync.commit) {
+            (OnDegraded::Revert(revert), Some(commit)) => Some(Self { shared, revert, commit }),
+            _ => None,
+        }
+    }
+
+    async fn run(&self, broken: &Broken) -> Result<RevertEnd, StepError> {
+        if broken.was_before {
+            return Ok(RevertEnd::Refused("the Application was Degraded before it".to_owned()));
+        }
+        let limit = self.shared.deadline().saturating_duration_since(Instant::now());
+        let planned = within(limit, "the server of the GitOps repository", self.plan(&broken.cause)).await;
+        match planned.map_err(|late| StepError::transient(late.to_string()))?? {
+            Plan::Known(end) => Ok(end),
+            Plan::Write(inverse) => self.write(*inverse).await,
+        }
+    }
+
+    fn git(&self) -> Git {
+        self.shared.engine.git.of(self.shared.engine.tenancy.tenant(&self.shared.cx.workflow))
+    }
+
+    async fn branches(&self) -> Result<Branches, StepError> {
+        let gitops = &self.revert.gitops;
+        let secret = gitops.secret.as_ref();
+        let credentials = self.shared.engine.git_credentials(self.shared.cx, &gitops.repo, secret).await?;
+        let (repo, base) = (gitops.repo.clone(), self.revert.branch.clone());
+        Ok(Branches { repo, credentials, base, head: None })
+    }
+
+    /// The commits of the branch down to ours.
+    async fn log(&self) -> Result<Vec<LogEntry>, StepError> {
+        Ok(self.git().branch_log(&self.branches().await?, self.commit).await?)
+    }
+
+    /// Reads what our commit changed.
+    async fn plan(&self, cause: &str) -> Result<Plan, StepError> {
+        let refused = |why: &str| Ok(Plan::Known(RevertEnd::Refused(why.to_owned())));
+        let log = self.log().await?;
+        if let Some(by) = reverted_by(&log, self.commit) {
+            return Ok(Plan::Known(RevertEnd::Reverted(by)));
+        }
+        let Some(ours) = log.iter().find(|entry| entry.oid.to_string() == self.commit) else {
+            return refused(&format!("it is not among the last commits of branch {}", self.revert.branch));
+        };
+        let part = match part_of(&ours.message, &self.shared.cx.workflow.full_name()) {
+            Ok(part) => part,
+            Err(why) => return refused(why),
+        };
+        let [parent] = ours.parents.as_slice() else { return refused("it has not exactly one parent") };
+        let paths: BTreeSet<&str> = part.manifests().filter_map(file_of).collect();
+        let specs: Vec<FileSpec> = paths.into_iter().filter_map(|path| path.parse().ok()).collect();
+        let (old, new) =
+            (self.files(&parent.to_string(), &specs).await?, self.files(self.commit, &specs).await?);
+        Ok(Plan::Write(Box::new(Inverse::new(ours, part, specs, old, new, cause))))
+    }
+
+    async fn files(&self, commit: &str, specs: &[FileSpec]) -> Result<Files, StepError> {
+        Ok(self.git().files_at(&self.branches().await?, commit, specs).await?)
+    }
+
+    async fn write(&self, inverse: Inverse) -> Result<RevertEnd, StepError> {
+        let engine = self.shared.engine;
+        let request = self.request(&inverse).await?;
+        let edit = Arc::new(move |files: &Files| inverse.apply(files));
+        let pusher = engine.pusher.of(engine.tenancy.tenant(&self.shared.cx.workflow));
+        let landed = match pusher.write_back(request, edit).await {
+            Err(WriteError::Edit(error)) => return Ok(RevertEnd::Refused(error.message)),
+            other => other?,
+        };
+        if landed.changed {
+            engine.metrics.write_back_ended(WriteBackResult::Reverted, landed.attempts.into());
+            return Ok(RevertEnd::Reverted(landed.commit));
+        }
+        // Another run of this step may have been faster.
+        let why = || RevertEnd::Refused("the branch has the values from before it already".to_owned());
+        Ok(reverted_by(&self.log().await?, self.commit).map_or_else(why, RevertEnd::Reverted))
+    }
+
+    async fn request(&self, inverse: &Inverse) -> Result<WriteBack, StepError> {
+        let (Shared { engine, cx, .. }, revert) = (self.shared, self.revert);
+        let Branches { repo, credentials, base, head } = self.branches().await?;
+        Ok(WriteBack {
+            repo,
+            credentials,
+            branch: base,
+            files: inverse.files().to_vec(),
+            author: revert.author.clone(),
+            committer: revert.committer.clone(),
+            signing_key: signing_key(engine, revert.signing_key.as_ref(), cx).await?,
+            source: None,
+            places: None,
+            head,
+            dry_run: false,
+            publish: None,
+            deadline: self.shared.deadline(),
+            push_gate: cx.gate.clone(),
+        })
+    }
+
+    /// Makes Argo CD go back at once. Returns what to add to the message if it was not told.
+    async fn refresh(&self, targets: &[Target<'_>]) -> String {
+        let engine = self.shared.engine;
+        let refreshes = targets.iter().map(|target| async move {
+            let refreshed = engine.argocd.refresh(self.shared.tenant(), &target.application).await;
+            engine.metrics.refreshed(refreshed.is_ok());
+            refreshed
+        });
+        let failed = join_all(refreshes).await.into_iter().find_map(Result::err);
+        failed.map(|error| format!("; Argo CD was not told of it: {error}")).unwrap_or_default()
+    }
+}

@@ -1,0 +1,93 @@
+//! What one of our commits says about itself, for a commit that takes it back.
+
+use std::collections::BTreeSet;
+
+use super::message::{Group, groups, values};
+use super::supersede::places;
+use super::trailer::{MANIFEST, PLACE, REVERTS, WORKFLOW};
+
+/// The part of one of our commits that one workflow wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkflowPart {
+    /// The trailers that name the workflow, and what it has set.
+    pub(crate) trailers: Vec<(String, String)>,
+    /// `FILE ADDRESS` of each value that it has set, if other workflows share the commit; `None` if the whole commit is its own.
+    pub(crate) places: Option<BTreeSet<String>>,
+}
+
+impl WorkflowPart {
+    /// `FILE TARGET` of each target that the workflow named.
+    pub(crate) fn manifests(&self) -> impl Iterator<Item = &str> {
+        values(&self.trailers, MANIFEST)
+    }
+}
+
+/// The part of `workflow` in the commit with this message.
+///
+/// # Errors
+/// Why nothing in the commit belongs to the workflow alone.
+pub(crate) fn part_of(message: &str, workflow: &str) -> Result<WorkflowPart, &'static str> {
+    let is_own = |group: &Group| values(group, WORKFLOW).any(|name| name == workflow);
+    let (own, others): (Vec<Group>, Vec<Group>) = groups(message).into_iter().partition(is_own);
+    if own.is_empty() {
+        return Err("this workflow has not made it");
+    }
+    let set = |groups: &[Group]| groups.iter().flat_map(places).collect::<BTreeSet<_>>();
+    let own_places = set(&own);
+    if !own_places.is_disjoint(&set(&others)) {
+        return Err("another workflow has set the same value in it");
+    }
+    let is_kept = |(name, _): &(String, String)| name == MANIFEST || name == PLACE;
+    let mut trailers = vec![(WORKFLOW.to_owned(), workflow.to_owned())];
+    trailers.extend(own.into_iter().flatten().filter(is_kept));
+    Ok(WorkflowPart { trailers, places: (!others.is_empty()).then_some(own_places) })
+}
+
+/// Whether the commit with this message takes `commit` back: one of ours, or one of `git revert`.
+pub(crate) fn reverts(message: &str, commit: &str) -> bool {
+    let by_git = format!("This reverts commit {commit}.");
+    let is_ours = groups(message).iter().any(|group| values(group, REVERTS).any(|other| other == commit));
+    is_ours || message.lines().any(|line| line.trim_end() == by_git)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::write_back::Message;
+    use crate::write_back::message::render;
+
+    fn message(workflow: &str, manifest: &str) -> Message {
+        let trailers = [(WORKFLOW, workflow), ("Image-Digest", "sha256:1"), (MANIFEST, manifest)];
+        let trailers = trailers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Message { text: "Set".to_owned(), trailers }
+    }
+
+    #[test]
+    fn a_workflow_has_its_own_part_of_a_commit() {
+        let (one, two) = (message("b/one", "a b.yaml helm:tag"), message("b/two", "c.yaml helm:tag"));
+        let alone = part_of(&render(&[&one]), "b/one").unwrap();
+        assert_eq!(
+            (alone.manifests().collect::<Vec<_>>(), &alone.places),
+            (vec!["a b.yaml helm:tag"], &None)
+        );
+        assert_eq!(alone.trailers.len(), 2, "neither the image nor Managed-By: {alone:?}");
+        let shared = part_of(&render(&[&one, &two]), "b/two").unwrap();
+        assert_eq!(shared.places, Some(["c.yaml tag".to_owned()].into()));
+        assert!(part_of(&render(&[&one]), "b/three").unwrap_err().contains("has not made it"));
+        let same = message("b/two", "a b.yaml helm:tag");
+        assert!(part_of(&render(&[&one, &same]), "b/one").unwrap_err().contains("another workflow"));
+        assert!(part_of("Set\n\nWorkflow: b/one\n", "b/one").is_err(), "it is not one of ours");
+    }
+
+    #[test]
+    fn a_revert_is_found_by_its_trailer_or_by_the_words_of_git() {
+        let mut ours = message("b/one", "a.yaml helm:tag");
+        ours.trailers.push((REVERTS.to_owned(), "abc".to_owned()));
+        let shared = render(&[&message("b/two", "c.yaml helm:tag"), &ours]);
+        assert!(reverts(&shared, "abc") && !reverts(&shared, "abcd"));
+        assert!(reverts("Revert \"x\"\n\nThis reverts commit abc.\n", "abc"));
+        assert!(!reverts("x\n\nThis reverts commit abc, reversing\n", "abc"));
+    }
+}
