@@ -15,7 +15,7 @@ pub struct Site {
     pub agent_namespace: String,
     /// Whether this process runs in the cluster, where the names of Services resolve.
     pub in_cluster: bool,
-    /// The Argo CD Application that steps refresh.
+    /// The Argo CD Application that steps refresh or wait for.
     pub application: Option<Application>,
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Command {
     /// The namespace of the shared agent, where there is one.
     #[arg(long, value_name = "NAMESPACE", default_value = "buildkit-agent")]
     agent_namespace: String,
-    /// An Argo CD Application that steps refresh, of namespace `argocd` unless said.
+    /// An Argo CD Application that steps refresh or wait for, of namespace `argocd` unless said.
     #[arg(long, value_name = "[NAMESPACE/]NAME")]
     application: Option<Application>,
     /// An image that steps push, with the Secret of its login: `registry.example.com/shop/api=registry-credentials`.

@@ -1,6 +1,6 @@
 //! The tables of rights: which account uses which Kubernetes API, and what happens without the right.
 
-use crate::check::{ExecutionMode, Site};
+use crate::check::{Application, ExecutionMode, Site};
 use crate::kube::Account;
 
 const ARGO: &str = "argoproj.io";
@@ -111,16 +111,21 @@ pub(in crate::check) fn of_steps(site: &Site, secrets: &[String], submits: bool)
         RequiredRight::new(&site.namespace, "secrets", &["get"], without).core(Some(secret))
     };
     let mut needs: Vec<_> = secrets.iter().map(secret).collect();
-    needs.extend(site.application.as_ref().map(|application| {
-        let untold = "Argo CD is not told of a commit";
-        RequiredRight::new(&application.namespace, "applications", &["patch"], untold)
-            .named(&application.name)
-    }));
+    needs.extend(site.application.iter().flat_map(of_application));
     let unmade = "steps that submit workflows (`select` with `services`, `poll`) fail";
     needs.extend(
         submits.then(|| RequiredRight::new(&site.namespace, "workflows", &["create", "get"], unmade)),
     );
     needs
+}
+
+/// The rights of steps that refresh the Application, and of a `sync` that waits for it. The component `argocd-sync` grants both.
+fn of_application(application: &Application) -> [RequiredRight; 2] {
+    let (untold, failing) = ("Argo CD is not told of a commit", "a step `sync` that waits for it fails");
+    let right = |verbs, without| {
+        RequiredRight::new(&application.namespace, "applications", verbs, without).named(&application.name)
+    };
+    [right(&["patch"], untold), right(&["get", "watch"], failing).optional()]
 }
 
 /// The rights of the shared agent's own account for the workflows of `namespace`, where it acts as the account `steps`.

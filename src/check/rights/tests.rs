@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::check::{Application, Site};
 
 fn said(needs: &[RequiredRight], lacks: &[&[&'static str]]) -> String {
     let lacks = lacks.iter().map(|lacks| lacks.to_vec()).collect();
@@ -62,4 +65,20 @@ fn a_login_that_may_not_ask_is_told_so() {
     let refused = Err(ReadError::Forbidden("create subjectaccessreviews".to_owned()));
     let found = judge(&Account::new("builds", "x"), &of_workflow("builds"), &refused);
     insta::assert_snapshot!(found[0].to_string(), @r#"skip rights of ServiceAccount builds/x: this login may not ask about others; run `check` as a cluster administrator, or grant it `create` on subjectaccessreviews.authorization.k8s.io"#);
+}
+
+#[test]
+fn an_application_needs_what_the_component_grants() {
+    let application = Application { namespace: "argocd".to_owned(), name: "shop-api".to_owned() };
+    let site = Site { application: Some(application), ..Site::example() };
+    let needs = of_steps(&site, &[], false);
+    let role = include_str!("../../../deploy/components/argocd-sync/role.yaml");
+    let granted = role.split("verbs: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
+    let granted: BTreeSet<&str> = granted.split(", ").collect();
+    let asked: BTreeSet<&str> = needs.iter().flat_map(|need| need.verbs).copied().collect();
+    assert_eq!(asked, granted);
+    insta::assert_snapshot!(said(&needs, &[&["patch"], &["get", "watch"]]), @r#"
+    FAIL rights of ServiceAccount builds/buildkit-workflow: may not patch applications `shop-api`: Argo CD is not told of a commit; bind ServiceAccount builds/buildkit-workflow to a Role in argocd with the rule {apiGroups: ["argoproj.io"], resources: [applications], resourceNames: [shop-api], verbs: [patch]}
+    warn rights of ServiceAccount builds/buildkit-workflow: may not get, watch applications `shop-api`: a step `sync` that waits for it fails; bind ServiceAccount builds/buildkit-workflow to a Role in argocd with the rule {apiGroups: ["argoproj.io"], resources: [applications], resourceNames: [shop-api], verbs: [get, watch]}
+    "#);
 }
