@@ -29,7 +29,7 @@ pub use message::Message;
 pub use places::Places;
 pub use publish::{Proposal, ProposedFile, Publish, Published};
 pub use read_ahead::{ReadAhead, ReadAheadRequest};
-pub(crate) use record::{WorkflowPart, part_of, reverts};
+pub(crate) use record::{WorkflowPart, part_of, reverted_by_workflow, reverts};
 pub use request::{EditFn, Edited, FileChange, Landed, SourceCommit, WriteBack, WriteError};
 
 use std::time::Duration;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::context::{Cx, EarlierResult};
 use super::prefetch::Prefetch;
+use super::sync::reverted_by_node;
 use crate::outcome::{Outputs, StepError, Success};
+use crate::step::sync::{OnDegraded, Revert};
 use crate::step::{Entry, Step, Steps, When};
 
 /// The results of the finished steps.
@@ -96,7 +98,8 @@ pub(super) async fn run(engine: &Engine, steps: &Steps, cx: &Cx) -> Result<Succe
             _ => cx,
         };
         prefetch.hand_over(index).await;
-        match prefetch.beside(Box::pin(one(engine, entry, &done, &cx))).await {
+        let revert = reverting(steps, index);
+        match prefetch.beside(Box::pin(one(engine, entry, revert, &done, &cx))).await {
             Ok(success) => {
                 if !is_off(&entry.template) {
                     done.summaries.push(format!("{}: {}", entry.name, success.summary));
@@ -127,7 +130,35 @@ fn is_off(template: &Step) -> bool {
     }
 }
 
-async fn one(engine: &Engine, entry: &Entry, done: &Done<'_>, cx: &Cx) -> Result<Success, StepError> {
+/// The revert that a later entry may make of the commit of the entry `index`. The policy has checked what is written in it, but not
+/// what will stand for a reference.
+fn reverting(steps: &Steps, index: usize) -> Option<&Revert> {
+    let Step::UpdateManifest(update) = &steps.entries[index].template else { return None };
+    let is_settled =
+        |later: &&Entry| ["repo", "branch", "secret"].iter().all(|field| later.is_settled(field));
+    let later = steps.entries.iter().skip(index + 1).filter(is_settled);
+    let mut reverts = later.filter_map(|later| match &later.template {
+        Step::Sync(sync) => match &sync.on_degraded {
+            OnDegraded::Revert(revert) => Some(&**revert),
+            OnDegraded::Fail => None,
+        },
+        _ => None,
+    });
+    reverts.find(|revert| revert.gitops.repo == update.repo && revert.branch == update.branch)
+}
+
+async fn one(
+    engine: &Engine,
+    entry: &Entry,
+    revert: Option<&Revert>,
+    done: &Done<'_>,
+    cx: &Cx,
+) -> Result<Success, StepError> {
+    if let Some(revert) = revert
+        && let Some(reverted) = reverted_by_node(engine, revert, cx).await
+    {
+        return Err(reverted);
+    }
     let step = entry.resolve(&done.outputs).map_err(StepError::user)?;
     engine.step(&step, cx).await
 }

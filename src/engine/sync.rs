@@ -23,6 +23,7 @@ use crate::metrics::DeploymentOutcome;
 use crate::outcome::{StepError, Success};
 use crate::step::Sync;
 use report::Facts;
+pub(super) use revert::of_node as reverted_by_node;
 use shared::{Arrived, Broken, Ended, Shared, Target};
 
 pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success, StepError> {

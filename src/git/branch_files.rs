@@ -41,15 +41,15 @@ impl Git {
         self.limited(branches, retried(tip)).await
     }
 
-    /// The commits of a branch from its tip down, newest first. The list ends some time after the commit `down_to`, or after
-    /// 1000 commits.
+    /// The commits of a branch from its tip down, newest first: 50, or as many as it takes to reach the commit `down_to`, and at
+    /// most 1000.
     ///
     /// # Errors
     /// The server fails, or there is no such branch.
     pub(crate) async fn branch_log(
         &self,
         branches: &Branches,
-        down_to: &str,
+        down_to: Option<&str>,
     ) -> Result<Vec<LogEntry>, GitError> {
         self.limited(branches, retried(|| self.branch_log_once(branches, down_to))).await
     }
@@ -93,11 +93,16 @@ impl Git {
         Ok(BranchFiles { tip, files })
     }
 
-    async fn branch_log_once(&self, branches: &Branches, down_to: &str) -> Result<Vec<LogEntry>, GitError> {
+    async fn branch_log_once(
+        &self,
+        branches: &Branches,
+        down_to: Option<&str>,
+    ) -> Result<Vec<LogEntry>, GitError> {
         let mut reader = BranchReader::new(self, branches.clone()).await?;
         let tip = reader.tips().await?.base;
         let (log, more) = reader.history(&tip, HistoryDepth::Short).await?;
-        if !more || log.iter().any(|commit| commit.oid.to_string() == down_to) {
+        let is_found = |down_to: &str| log.iter().any(|commit| commit.oid.to_string() == down_to);
+        if !more || down_to.is_none_or(is_found) {
             return Ok(log);
         }
         Ok(reader.history(&tip, HistoryDepth::Long).await?.0)

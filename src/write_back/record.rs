@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::message::{Group, groups, values};
 use super::supersede::places;
-use super::trailer::{MANIFEST, PLACE, REVERTS, WORKFLOW};
+use super::trailer::{MANIFEST, PLACE, REVERTS, WORKFLOW, WORKFLOW_UID};
 
 /// The part of one of our commits that one workflow wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,13 @@ pub(crate) fn reverts(message: &str, commit: &str) -> bool {
     is_ours || message.lines().any(|line| line.trim_end() == by_git)
 }
 
+/// The commit that the workflow with this uid takes back, by the commit with this message.
+pub(crate) fn reverted_by_workflow(message: &str, uid: &str) -> Option<String> {
+    let all = groups(message);
+    let group = all.iter().find(|group| values(group, WORKFLOW_UID).any(|other| other == uid))?;
+    values(group, REVERTS).next().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -84,9 +91,13 @@ mod tests {
     #[test]
     fn a_revert_is_found_by_its_trailer_or_by_the_words_of_git() {
         let mut ours = message("b/one", "a.yaml helm:tag");
-        ours.trailers.push((REVERTS.to_owned(), "abc".to_owned()));
+        for (name, value) in [(REVERTS, "abc"), (WORKFLOW_UID, "uid-1")] {
+            ours.trailers.push((name.to_owned(), value.to_owned()));
+        }
         let shared = render(&[&message("b/two", "c.yaml helm:tag"), &ours]);
         assert!(reverts(&shared, "abc") && !reverts(&shared, "abcd"));
+        assert_eq!(reverted_by_workflow(&shared, "uid-1").as_deref(), Some("abc"));
+        assert_eq!(reverted_by_workflow(&shared, "uid-2"), None);
         assert!(reverts("Revert \"x\"\n\nThis reverts commit abc.\n", "abc"));
         assert!(!reverts("x\n\nThis reverts commit abc, reversing\n", "abc"));
     }

@@ -20,6 +20,8 @@ pub const PLACE: &str = "Place";
 pub const TRACEPARENT: &str = "Traceparent";
 /// The commit that this one takes back. A commit of several writers has it in the group of the writer that takes it back.
 pub const REVERTS: &str = "Reverts";
+/// The uid of the workflow that takes a commit back. Another workflow of the same name may come later.
+pub const WORKFLOW_UID: &str = "Workflow-Uid";
 /// The program that made the commit. Each of our commits ends with this trailer, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";
 

@@ -12,6 +12,8 @@ use tracing::{info, warn};
 use super::report;
 use super::shared::{Broken, Shared, Target};
 use crate::argocd::short;
+use crate::engine::Engine;
+use crate::engine::context::Cx;
 use crate::engine::update_manifest::signing_key;
 use crate::git::read::Branches;
 use crate::git::store::LogEntry;
@@ -20,7 +22,7 @@ use crate::metrics::WriteBackResult;
 use crate::outcome::StepError;
 use crate::step::sync::{OnDegraded, Revert};
 use crate::time_limits::within;
-use crate::write_back::{Files, WriteBack, WriteError, part_of, reverts};
+use crate::write_back::{Files, WriteBack, WriteError, part_of, reverted_by_workflow, reverts};
 use inverse::{Inverse, file_of};
 
 /// How an attempt to take our commit back has ended.
@@ -56,6 +58,32 @@ pub(super) async fn earlier(shared: &Shared<'_>) -> Option<StepError> {
             None
         }
     }
+}
+
+/// The error of a node that has reverted its commit and begins again: it was stopped before it could say so, or it is retried. It
+/// would commit the same values once more.
+pub(in crate::engine) async fn of_node(engine: &Engine, revert: &Revert, cx: &Cx) -> Option<StepError> {
+    let log = async {
+        Ok::<_, StepError>(git(engine, cx).branch_log(&branches(engine, revert, cx).await?, None).await?)
+    };
+    let log = log.await.unwrap_or_else(|error| {
+        warn!(error = %error.message, "cannot tell whether this workflow has reverted its commit");
+        Vec::new()
+    });
+    log.iter().find_map(|entry| {
+        let commit = reverted_by_workflow(&entry.message, &cx.workflow.uid)?;
+        Some(report::reverted_earlier(&commit, &entry.oid.to_string(), &revert.branch))
+    })
+}
+
+fn git(engine: &Engine, cx: &Cx) -> Git {
+    engine.git.of(engine.tenancy.tenant(&cx.workflow))
+}
+
+async fn branches(engine: &Engine, revert: &Revert, cx: &Cx) -> Result<Branches, StepError> {
+    let Revert { gitops, branch, .. } = revert;
+    let credentials = engine.git_credentials(cx, &gitops.repo, gitops.secret.as_ref()).await?;
+    Ok(Branches { repo: gitops.repo.clone(), credentials, base: branch.clone(), head: None })
 }
 
 /// The error of a deployment that has failed, after its commit was taken back, or with the reason why it was not.
@@ -105,20 +133,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn git(&self) -> Git {
-        self.shared.engine.git.of(self.shared.engine.tenancy.tenant(&self.shared.cx.workflow))
+        git(self.shared.engine, self.shared.cx)
     }
 
     async fn branches(&self) -> Result<Branches, StepError> {
-        let gitops = &self.revert.gitops;
-        let secret = gitops.secret.as_ref();
-        let credentials = self.shared.engine.git_credentials(self.shared.cx, &gitops.repo, secret).await?;
-        let (repo, base) = (gitops.repo.clone(), self.revert.branch.clone());
-        Ok(Branches { repo, credentials, base, head: None })
+        branches(self.shared.engine, self.revert, self.shared.cx).await
     }
 
     /// The commits of the branch down to ours.
     async fn log(&self) -> Result<Vec<LogEntry>, StepError> {
-        Ok(self.git().branch_log(&self.branches().await?, self.commit).await?)
+        Ok(self.git().branch_log(&self.branches().await?, Some(self.commit)).await?)
     }
 
     /// Reads what our commit changed.
@@ -140,7 +164,14 @@ impl<'a> Attempt<'a> {
         let specs: Vec<FileSpec> = paths.into_iter().filter_map(|path| path.parse().ok()).collect();
         let (old, new) =
             (self.files(&parent.to_string(), &specs).await?, self.files(self.commit, &specs).await?);
-        Ok(Plan::Write(Box::new(Inverse::new(ours, part, specs, old, new, cause))))
+        Ok(Plan::Write(Box::new(Inverse::new(
+            ours,
+            part,
+            specs,
+            old,
+            new,
+            (self.shared.cx.workflow.uid.as_str(), cause),
+        ))))
     }
 
     async fn files(&self, commit: &str, specs: &[FileSpec]) -> Result<Files, StepError> {

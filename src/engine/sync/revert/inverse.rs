@@ -22,19 +22,20 @@ pub(super) struct Inverse {
 }
 
 impl Inverse {
-    /// The inverse of the part of the commit `ours`. `cause` is the reason, in one clause.
+    /// The inverse of the part of the commit `ours`. `uid` is that of the workflow, and `cause` the reason, in one clause.
     pub(super) fn new(
         ours: &LogEntry,
         part: WorkflowPart,
         specs: Vec<FileSpec>,
         old: Files,
         new: Files,
-        cause: &str,
+        (uid, cause): (&str, &str),
     ) -> Self {
         let commit = ours.oid.to_string();
         let WorkflowPart { mut trailers, places } = part;
         let text = text(&ours.message, &commit, cause);
         trailers.push((trailer::REVERTS.to_owned(), commit));
+        trailers.push((trailer::WORKFLOW_UID.to_owned(), uid.to_owned()));
         Self { specs, old, new, places, message: Message { text, trailers } }
     }
 

@@ -20,8 +20,9 @@ async fn a_commit_whose_deployment_fails_is_taken_back_by_one_commit() {
     let message = shop.git(&["log", "-1", "--format=%an <%ae>%n%B", "main"]);
     let expected = format!(
         "Bot <bot@shop.example>\nRevert \"Update values.yaml\"\n\nThis reverts commit {ours}.\n\nApplication `{}` in namespace `argocd` is \
-         Degraded.\n\nWorkflow: builds/{}\nManifest: values.yaml helm:image.tag\nReverts: {ours}\nManaged-By: argo-buildkit",
-        shop.site.name, shop.workflow
+         Degraded.\n\nWorkflow: builds/{}\nManifest: values.yaml helm:image.tag\nReverts: {ours}\nWorkflow-Uid: {}\n\
+         Managed-By: argo-buildkit",
+        shop.site.name, shop.workflow, shop.workflow
     );
     assert_eq!(message, expected);
     // Argo CD goes back at once.
@@ -44,6 +45,25 @@ async fn a_step_that_was_stopped_after_its_revert_makes_no_second_one() {
     assert_eq!((failed.outputs["outcome"].as_str(), &failed.outputs["reverted-by"]), ("reverted", &by));
     assert!(failed.message.contains("was reverted already"), "{}", failed.message);
     assert_eq!((shop.head(), shop.commits()), (by, commits));
+}
+
+#[tokio::test]
+async fn a_node_that_begins_again_does_not_commit_what_it_has_reverted() {
+    let shop = Deployment::open(&[("values.yaml", VALUES)]).await;
+    let target = json!([{"file": "values.yaml", "helm": {"image.tag": "v2"}}]);
+    let ours = shop.commit(target.clone()).await;
+    shop.degraded(&ours, json!({})).await;
+    let (by, commits) = (shop.head(), shop.commits());
+    let sync = shop.body("$(update-manifest.commit)", json!({}));
+    let node = json!({"steps": [shop.update(target), sync]});
+    let failed = run_as(&shop.site.engine, &shop.workflow, &node).await.unwrap_err();
+    let said = format!("our commit {} was reverted already, by {} on main", &ours[..10], &by[..10]);
+    assert!(failed.message.contains(&said), "{}", failed.message);
+    assert_eq!((shop.head(), shop.commits()), (by, commits));
+    // Another workflow may commit the same values.
+    let update = &node["steps"][0];
+    let done = run_as(&shop.site.engine, "another", update).await.unwrap();
+    assert_eq!((done.outputs["changed"].as_str(), shop.commits()), ("true", commits + 1));
 }
 
 #[tokio::test]
