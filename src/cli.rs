@@ -9,6 +9,7 @@ mod lint;
 mod log;
 mod registry;
 mod render;
+mod report;
 mod run;
 mod schema;
 mod serve;
@@ -44,6 +45,8 @@ enum Command {
     Run(Box<run::Command>),
     /// Print the whole log of a build.
     Log(Box<log::Command>),
+    /// Make a page that explains a build: its steps over time, its layers, its log.
+    Report(Box<report::Command>),
     /// Print which tags a repository has, and what they name.
     Tags(Box<tags::Command>),
     /// Check that images are signed by one of some keys.
@@ -72,6 +75,7 @@ impl Command {
             | Self::Cache(_)
             | Self::Check(_)
             | Self::Log(_)
+            | Self::Report(_)
             | Self::Tags(_)
             | Self::Verify(_)
             | Self::Edit(_)
@@ -95,6 +99,7 @@ impl Command {
             | Self::Cache(_)
             | Self::Check(_)
             | Self::Log(_)
+            | Self::Report(_)
             | Self::Tags(_)
             | Self::Verify(_)
             | Self::Edit(_)
@@ -118,6 +123,7 @@ impl Cli {
                 Command::Agent(command) => command.run().await,
                 Command::Run(command) => command.run().await,
                 Command::Log(command) => command.run().await,
+                Command::Report(command) => command.run().await,
                 Command::Tags(command) => command.run().await,
                 Command::Verify(command) => command.run().await,
                 Command::Cache(command) => command.run().await,

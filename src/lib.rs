@@ -35,6 +35,7 @@
 //! | [`policy`] | what the workflows of a namespace may name, when one process serves many namespaces |
 //! | [`step`] | the user's step, parsed once into valid types; one file per kind, and the table of kinds |
 //! | [`jobs`] | the table of jobs: identity, one job per key, limits, timeout, retention, drain |
+//! | [`report`] | the report of a build as one page of HTML: its steps with their times, its layers, its log |
 //! | [`write_back`] | edits of a branch's files as commits without a clone: batches writers, orders source commits, confirms pushes |
 //! | [`pool`] | several buildkitds that act as one: which of them builds a service, which are there, who waits |
 //! | [`buildkit`] | BuildKit's control API: solve, session tunnel, progress, errors, history |
@@ -94,6 +95,7 @@ pub mod progress;
 pub mod push_gate;
 pub mod redact;
 pub mod render;
+pub mod report;
 pub mod rpc;
 pub mod schema;
 pub mod selection;

@@ -6,8 +6,10 @@
 
 mod artifact;
 mod auth;
+mod build_log;
 mod build_record;
 mod client;
+mod contents;
 mod copy;
 mod delete_right;
 mod error;
@@ -38,10 +40,12 @@ mod token_issuer;
 mod token_servers;
 mod upload;
 
-pub use artifact::{Descriptor, LOG_ARTIFACT, LogArtifact};
+pub use artifact::{BuildArtifact, Descriptor, LOG_ARTIFACT, REPORT_ARTIFACT};
 pub use auth::{Auth, BadDockerConfig, CredentialHelpers, Login};
+pub use build_log::StoredLog;
 pub use build_record::{BuildRecord, BuildSource};
 pub use client::{LazyClient, RegistryTimeLimits};
+pub use contents::{AttestationLayer, ImageContents, ImageLayer, PlatformContents};
 pub use copy::{CopiedReferrers, CopyProgress, CopyTarget, SourceImage};
 pub use delete_right::DeleteRight;
 pub use error::OciError;

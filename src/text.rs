@@ -99,6 +99,18 @@ pub fn quoted(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" (the server says: {said})") }
 }
 
+/// Bytes for people, with powers of 1000 as in `buildctl du`: `999 B`, `1.2 kB`, `34 GB`.
+pub(crate) fn size_text(bytes: u64) -> String {
+    let mut unit = 0;
+    let mut size = bytes as f64;
+    while size >= 999.5 && unit < 4 {
+        size /= 1000.0;
+        unit += 1;
+    }
+    let name = ["B", "kB", "MB", "GB", "TB"][unit];
+    if unit > 0 && size < 9.95 { format!("{size:.1} {name}") } else { format!("{size:.0} {name}") }
+}
+
 /// At most `limit` bytes of `text`, with `…` if it was cut.
 pub fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {

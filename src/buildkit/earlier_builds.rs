@@ -9,9 +9,8 @@ use tokio::sync::watch;
 use super::connection::Connection;
 use super::error::BuildError;
 use super::progress::Progress;
-use super::solve;
 use super::vertices::{VertexSummary, Vertices};
-use super::{Buildkit, PEER};
+use super::{Buildkit, PEER, history, solve};
 use crate::time_limits::{PeerActivity, within};
 
 /// A build in the daemon's history.
@@ -21,6 +20,8 @@ pub struct EarlierBuild {
     pub attrs: BTreeMap<String, String>,
     /// Its vertices. Their names are not cleaned: they may contain what was secret then.
     pub vertices: Vec<VertexSummary>,
+    /// The digest of its image, if history has it.
+    pub digest: Option<String>,
 }
 
 impl Buildkit {
@@ -82,7 +83,8 @@ impl Buildkit {
         solve::watch_status(connection.client(), &record.r#ref, &mut vertices, &progress, &activity)
             .await
             .map_err(|status| self.unreachable_or(&status))?;
+        let digest = history::digest(&record);
         let attrs = record.frontend_attrs.into_iter().collect();
-        Ok(EarlierBuild { attrs, vertices: vertices.into_list() })
+        Ok(EarlierBuild { attrs, vertices: vertices.into_list(), digest })
     }
 }

@@ -207,7 +207,7 @@ async fn outcome(connection: &Connection, record: BuildHistoryRecord, vertices: 
 }
 
 /// The digest in the descriptor of the first result.
-fn digest(record: &BuildHistoryRecord) -> Option<String> {
+pub(super) fn digest(record: &BuildHistoryRecord) -> Option<String> {
     let results = &record.result.as_ref()?.results;
     let first = results.keys().min()?;
     results.get(first).map(|descriptor| descriptor.digest.clone()).filter(|digest| !digest.is_empty())

@@ -16,10 +16,12 @@ mod list;
 mod log;
 mod log_writer;
 mod open;
+mod summary;
 
 use list::List;
 pub(super) use log::Log;
 use log_writer::LogWriter;
+pub use summary::VertexSummary;
 
 /// The largest number of warnings reported. More would not help.
 const MAX_WARNINGS: usize = 20;
@@ -30,37 +32,12 @@ const MAX_NAME: usize = 1 << 10;
 /// The most layers that are told apart.
 const MAX_LAYERS: usize = 10_000;
 
+/// The most inputs of all vertices that are kept, and of one vertex.
+const MAX_INPUTS: usize = 20_000;
+const MAX_INPUTS_OF_ONE: usize = 100;
+
 /// The number of bytes kept of a vertex's error, and of a warning.
 const MAX_TEXT: usize = 4 << 10;
-
-/// One vertex of a build, with the data for a trace span.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VertexSummary {
-    /// The vertex's name, such as `[build 3/7] RUN npm ci`.
-    pub name: String,
-    /// The vertex's digest.
-    pub digest: String,
-    /// Whether its result came from a cache.
-    pub cached: bool,
-    /// The start time, if it began.
-    pub started: Option<SystemTime>,
-    /// The end time, if it ended.
-    pub completed: Option<SystemTime>,
-    /// The error, if it failed.
-    pub error: Option<String>,
-}
-
-impl VertexSummary {
-    /// Whether this is a step of the Dockerfile that can be cached. `FROM` is not: it is never reported as cached.
-    pub(super) fn is_step(&self) -> bool {
-        let Some(instruction) = progress::instruction(&self.name) else { return false };
-        !instruction.starts_with("FROM ")
-    }
-
-    pub(super) fn is_running(&self) -> bool {
-        self.started.is_some() && self.completed.is_none()
-    }
-}
 
 /// The vertices, log lines and warnings that a build has reported so far.
 #[derive(Debug, Default)]
@@ -73,6 +50,8 @@ pub(super) struct Vertices {
     layers: HashMap<String, u64>,
     log: Log,
     lint: Vec<String>,
+    /// The number of inputs of all vertices in `list`.
+    inputs: usize,
 }
 
 impl Vertices {
@@ -118,6 +97,8 @@ impl Vertices {
         let was_cached = known.is_some_and(|known| known.cached && known.error.is_none());
         // Each report repeats the name, which does not change.
         let name = known.map_or_else(|| self.kept(&vertex.name, MAX_NAME), |known| known.name.clone());
+        let inputs = known.map_or_else(|| self.kept_inputs(vertex.inputs), |known| known.inputs.clone());
+        let new_inputs = if known.is_none() { inputs.len() } else { 0 };
         let summary = VertexSummary {
             name,
             digest: vertex.digest,
@@ -125,8 +106,10 @@ impl Vertices {
             started: vertex.started.map(time),
             completed: vertex.completed.map(time),
             error: (!vertex.error.is_empty()).then(|| self.kept(&vertex.error, MAX_TEXT)),
+            inputs,
         };
         let (begun, ended) = changes(known, &summary);
+        self.inputs += new_inputs;
         self.list.put(summary.clone());
         match (begun, summary.completed) {
             (true, _) => self.last_heard.heard(&summary.digest),
@@ -140,6 +123,12 @@ impl Vertices {
             self.log.writer.begun(&summary);
         }
         ended.then_some(summary)
+    }
+
+    /// The inputs of a new vertex, as far as there is room for them.
+    fn kept_inputs(&self, inputs: Vec<String>) -> Vec<String> {
+        let room = MAX_INPUTS.saturating_sub(self.inputs).min(MAX_INPUTS_OF_ONE);
+        inputs.into_iter().filter(|digest| digest.len() <= MAX_NAME).take(room).collect()
     }
 
     /// Removes secrets from `text`, then cuts it to `most` bytes.

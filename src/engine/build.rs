@@ -1,5 +1,6 @@
 //! `build`: builds an image from a Git context and pushes it.
 
+mod attached_report;
 mod by_platform;
 mod cache;
 mod cache_miss;

@@ -15,11 +15,12 @@ use super::sanitize::list_that_fits;
 use crate::buildkit::{BuildError, Buildkit, CachePrune, own_mounts};
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::{Cache, Prune};
+pub(crate) use crate::text::size_text;
 use crate::time_limits::pauses;
 pub(crate) use daemons::{PoolUsage, usage_of_all};
 use freed::Freed;
 pub(crate) use freed::deleted_text;
-pub(crate) use usage::{Usage, size_text};
+pub(crate) use usage::Usage;
 
 /// The outputs that are lists.
 const LISTS: [&str; 6] = ["types", "largest", "mounts", "images", "buildkitds", "warnings"];

@@ -1,4 +1,4 @@
-//! A build's log as an OCI artifact: one layer, and a manifest whose subject is the image.
+//! What is stored beside the image of a build, as OCI artifacts whose subject is the image: its log, with its steps, and its report.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,12 @@ use sha2::{Digest as _, Sha256, Sha512};
 pub const LOG_ARTIFACT: &str = "application/vnd.argo-buildkit.build.log.v1";
 /// The log itself: UTF-8 text, compressed with gzip.
 const LOG_LAYER: &str = "application/vnd.argo-buildkit.build.log.v1.text+gzip";
-/// The name of the file that `oras pull` writes.
-const FILE: &str = "build.log.gz";
+/// The steps of the build with their times, the second layer: JSON, compressed with gzip.
+pub(super) const STEPS_LAYER: &str = "application/vnd.argo-buildkit.build.steps.v1.json+gzip";
+/// The artifact type of a build's report.
+pub const REPORT_ARTIFACT: &str = "application/vnd.argo-buildkit.build.report.v1";
+/// The report itself.
+const REPORT_LAYER: &str = "text/html";
 /// The annotations of the image specification that we set.
 const TITLE: &str = "org.opencontainers.image.title";
 pub(super) const CREATED: &str = "org.opencontainers.image.created";
@@ -36,17 +40,27 @@ pub struct Descriptor {
     pub size: u64,
 }
 
-/// A log that is ready to be pushed. Its digest is known before the push.
+/// A log or a report that is ready to be pushed. Its digest is known before the push.
 #[derive(Debug, Clone)]
-pub struct LogArtifact {
-    pub(super) layer: Bytes,
+pub struct BuildArtifact {
+    kind: &'static str,
+    pub(super) layers: Vec<ArtifactLayer>,
     pub(super) manifest: Bytes,
     pub(super) digest: String,
     pub(super) subject: Option<Descriptor>,
-    annotations: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
-impl LogArtifact {
+/// A layer of an artifact.
+#[derive(Debug, Clone)]
+pub(super) struct ArtifactLayer {
+    media_type: &'static str,
+    /// The name of the file that `oras pull` writes.
+    file: &'static str,
+    pub(super) content: Bytes,
+}
+
+impl BuildArtifact {
     /// The log `gzip` of the build of `subject`, or of a build that made no image. `created` is a time in the form of
     /// RFC 3339. `annotations` are added to the manifest.
     pub fn new(
@@ -56,24 +70,49 @@ impl LogArtifact {
         mut annotations: BTreeMap<String, String>,
     ) -> Self {
         annotations.insert(CREATED.to_owned(), created);
+        let log = ArtifactLayer { media_type: LOG_LAYER, file: "build.log.gz", content: gzip.into() };
+        Self::assembled(LOG_ARTIFACT, vec![log], subject, annotations)
+    }
+
+    /// The same log with the steps `gzip` of the build. Readers that know only the log find it where it was.
+    #[must_use]
+    pub fn with_steps(self, gzip: Vec<u8>) -> Self {
+        let Self { kind, mut layers, subject, annotations, .. } = self;
+        layers.push(ArtifactLayer {
+            media_type: STEPS_LAYER,
+            file: "build.steps.json.gz",
+            content: gzip.into(),
+        });
+        Self::assembled(kind, layers, subject, annotations)
+    }
+
+    /// The report `html` of the build whose log this is.
+    #[must_use]
+    pub fn report(&self, html: String) -> Self {
+        let content = html.into_bytes().into();
+        let page = ArtifactLayer { media_type: REPORT_LAYER, file: "report.html", content };
+        Self::assembled(REPORT_ARTIFACT, vec![page], self.subject.clone(), self.annotations.clone())
+    }
+
+    fn assembled(
+        kind: &'static str,
+        layers: Vec<ArtifactLayer>,
+        subject: Option<Descriptor>,
+        annotations: BTreeMap<String, String>,
+    ) -> Self {
         let mut manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "artifactType": LOG_ARTIFACT,
+            "artifactType": kind,
             "config": Descriptor::of(EMPTY_TYPE, EMPTY),
-            "layers": [{
-                "mediaType": LOG_LAYER,
-                "digest": digest(&gzip),
-                "size": gzip.len(),
-                "annotations": {TITLE: FILE},
-            }],
+            "layers": layers.iter().map(ArtifactLayer::entry).collect::<Vec<_>>(),
             "annotations": annotations,
         });
         if let Some(subject) = &subject {
             manifest["subject"] = json!(subject);
         }
         let manifest = Bytes::from(manifest.to_string());
-        Self { layer: gzip.into(), digest: digest(&manifest), manifest, subject, annotations }
+        Self { kind, layers, digest: digest(&manifest), manifest, subject, annotations }
     }
 
     /// The digest of the manifest.
@@ -87,8 +126,20 @@ impl LogArtifact {
             "mediaType": MANIFEST,
             "digest": self.digest,
             "size": self.manifest.len(),
-            "artifactType": LOG_ARTIFACT,
+            "artifactType": self.kind,
             "annotations": self.annotations,
+        })
+    }
+}
+
+impl ArtifactLayer {
+    /// The layer's entry in a manifest.
+    fn entry(&self) -> serde_json::Value {
+        json!({
+            "mediaType": self.media_type,
+            "digest": digest(&self.content),
+            "size": self.content.len(),
+            "annotations": {TITLE: self.file},
         })
     }
 }
@@ -126,7 +177,7 @@ mod tests {
         let subject = Descriptor::of(MANIFEST, b"image");
         let annotations = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         let created = "2026-11-21T14:45:01Z".to_owned();
-        let artifact = LogArtifact::new(b"gz".to_vec(), Some(subject), created, annotations);
+        let artifact = BuildArtifact::new(b"gz".to_vec(), Some(subject), created, annotations);
         let manifest: serde_json::Value = serde_json::from_slice(&artifact.manifest).unwrap_or_default();
         let part = |of: &str| (manifest[of]["mediaType"].clone(), manifest[of]["digest"].clone());
         assert_eq!(part("subject"), (json!(MANIFEST), json!(digest(b"image"))));
@@ -136,7 +187,13 @@ mod tests {
         assert_eq!(manifest["layers"][0]["digest"], digest(b"gz"));
         assert_eq!(manifest["annotations"], json!({"a": "b", CREATED: "2026-11-21T14:45:01Z"}));
         assert_eq!(artifact.digest(), digest(&artifact.manifest));
-        let nobodys = LogArtifact::new(b"gz".to_vec(), None, String::new(), BTreeMap::new());
+        let with_steps = artifact.clone().with_steps(b"steps".to_vec());
+        let manifest: serde_json::Value = serde_json::from_slice(&with_steps.manifest).unwrap_or_default();
+        assert_eq!(manifest["layers"][0]["digest"], digest(b"gz"));
+        assert_eq!(manifest["layers"][1]["mediaType"], STEPS_LAYER);
+        assert_eq!(manifest["layers"][1]["digest"], digest(b"steps"));
+        assert_ne!(with_steps.digest(), artifact.digest());
+        let nobodys = BuildArtifact::new(b"gz".to_vec(), None, String::new(), BTreeMap::new());
         assert!(!String::from_utf8_lossy(&nobodys.manifest).contains("subject"));
     }
 }

@@ -17,7 +17,7 @@ use super::read::{LOG_READ, MANIFEST_READ, ReadRequest};
 use super::referrers::{ReferrersPage, entries_of};
 use super::registry::{MANIFESTS, is_digest};
 use super::repository::{Access, ImageRepository};
-use super::{Auth, Descriptor, ImageRef, LogArtifact, OciError, Registry};
+use super::{Auth, BuildArtifact, Descriptor, ImageRef, OciError, Registry};
 use crate::http;
 use crate::time_limits::{Late, calls, pauses, within};
 
@@ -35,7 +35,7 @@ impl Registry {
     /// may pass are retried: a registry may not find at once what another push has just written.
     pub async fn attach(
         &self,
-        artifact: &LogArtifact,
+        artifact: &BuildArtifact,
         image: &ImageRef,
         tag: Option<&str>,
         auth: &Auth,
@@ -54,14 +54,16 @@ impl Registry {
 
     async fn attach_once(
         &self,
-        artifact: &LogArtifact,
+        artifact: &BuildArtifact,
         image: &ImageRef,
         tag: Option<&str>,
         auth: &Auth,
         insecure: bool,
     ) -> Result<(), OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Push)?;
-        repository.put_blob(artifact.layer.clone()).await?;
+        for layer in &artifact.layers {
+            repository.put_blob(layer.content.clone()).await?;
+        }
         repository.put_blob_once(Bytes::from_static(EMPTY)).await?;
         let target = tag.unwrap_or(&artifact.digest);
         let put = repository.put_manifest(target, MANIFEST, artifact.manifest.clone()).await?;
@@ -97,14 +99,7 @@ impl Registry {
         insecure: bool,
     ) -> Result<Option<Vec<u8>>, OciError> {
         let mut repository = self.repository(image, auth, insecure, Access::Pull)?;
-        let Some((bytes, mut manifest)) = repository.manifest(image.target()).await? else {
-            return Ok(None);
-        };
-        if manifest["artifactType"] != LOG_ARTIFACT {
-            let Some(log) = repository.newest_log(&digest(&bytes)).await? else { return Ok(None) };
-            let Some((_, found)) = repository.manifest(&log).await? else { return Ok(None) };
-            manifest = found;
-        }
+        let Some((_, manifest)) = repository.log_manifest(image.target()).await? else { return Ok(None) };
         let layer = manifest["layers"][0]["digest"].as_str().unwrap_or_default().to_owned();
         repository.blob(&layer, "a log", LOG_READ).await.map(Some)
     }
@@ -127,6 +122,19 @@ impl ImageRepository<'_> {
         let manifest =
             manifest.map_err(|e| self.unexpected(format!("manifest {target} is not JSON: {e}")))?;
         Ok(Some((bytes, manifest)))
+    }
+
+    /// The manifest of the log that `target` names, or of the newest log of the image `target`, and its JSON; `None` if there is no
+    /// log.
+    pub(super) async fn log_manifest(&mut self, target: &str) -> Result<Option<(Bytes, Value)>, OciError> {
+        let Some((bytes, manifest)) = self.manifest(target).await? else { return Ok(None) };
+        if manifest["artifactType"] == LOG_ARTIFACT {
+            return Ok(Some((bytes, manifest)));
+        }
+        match self.newest_log(&digest(&bytes)).await? {
+            Some(log) => self.manifest(&log).await,
+            None => Ok(None),
+        }
     }
 
     /// The digest of the newest log about `subject`: from the registry's own list, else from the index under the tag.

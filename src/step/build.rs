@@ -64,6 +64,8 @@ pub struct Build {
     pub registry_secret: Option<SecretKey>,
     /// Whether the log is kept in the first tag's repository. An image that is not pushed has no log there.
     pub attach_log: bool,
+    /// Whether a report of the build is attached beside the log.
+    pub attach_report: bool,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the image's manifest and its index.
@@ -123,6 +125,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
     let mut fields = node.fields(BUILD)?;
     let build = each(&mut fields)?;
     check_tags(&build, &fields)?;
+    check_report(&build, &fields)?;
     check_levels(&build, &fields)?;
     check_times(&build, &fields)?;
     check_skip(&build, &fields)?;
@@ -131,7 +134,7 @@ pub(super) fn read(node: Node<'_>) -> Result<Build, InvalidStep> {
 
 /// Reads a build of `table`, which has some of the fields of `build`, none of them about the image that is made.
 pub(super) fn unpushed(node: Node<'_>, table: &'static FieldTable) -> Result<Build, InvalidStep> {
-    Ok(Build { push: false, attach_log: false, ..each(&mut node.fields(table)?)? })
+    Ok(Build { push: false, attach_log: false, attach_report: false, ..each(&mut node.fields(table)?)? })
 }
 
 /// Reads each field by itself.
@@ -149,6 +152,7 @@ fn each(fields: &mut Fields<'_>) -> Result<Build, InvalidStep> {
         tags: fields.or_default("tags", tags)?,
         registry_secret: fields.optional("registry-secret").map(registry_secret).transpose()?,
         attach_log: fields.switch("attach-log", true)?,
+        attach_report: fields.switch("attach-report", false)?,
         labels: fields.or_default("labels", Node::texts)?,
         annotations: fields.or_default("annotations", annotations::read)?,
         cache: fields.or_default("cache", Cache::read)?,
@@ -216,6 +220,13 @@ fn check_tags(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
         return Err(fields.refuse("cache", why));
     }
     Ok(())
+}
+
+fn check_report(build: &Build, fields: &Fields<'_>) -> Result<(), InvalidStep> {
+    match build.attach_report && !build.attach_log {
+        true => Err(fields.refuse("attach-report", "is made from the log; leave out `attach-log: false`")),
+        false => Ok(()),
+    }
 }
 
 /// Checks mistakes that BuildKit refuses only after the whole build (`exporter/containerimage/writer.go`).

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use argo_buildkit::oci::{Auth, Descriptor, ImageRef, LazyClient, LogArtifact, Registry as Client};
+use argo_buildkit::oci::{Auth, BuildArtifact, Descriptor, ImageRef, LazyClient, Registry as Client};
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
@@ -190,7 +190,7 @@ async fn logs_of_one_image_are_all_listed() {
     let client = Client::new(LazyClient::default());
     let attach = async |n: usize| {
         let created = format!("2026-11-21T14:45:0{n}Z");
-        let log = LogArtifact::new(vec![b'x'; n + 1], Some(subject.clone()), created, [].into());
+        let log = BuildArtifact::new(vec![b'x'; n + 1], Some(subject.clone()), created, [].into());
         client.attach(&log, &image, None, &Auth::default(), false).await.unwrap();
         log.digest().to_owned()
     };
@@ -242,7 +242,7 @@ async fn a_registry_that_lists_referrers_needs_no_tag_for_it() {
     let image: ImageRef = format!("{host}/api:1").parse().unwrap();
     let (client, auth) = (Client::new(LazyClient::default()), Auth::default());
     let log = |text: &[u8], subject, created: &str| {
-        LogArtifact::new(text.to_vec(), subject, created.to_owned(), [].into())
+        BuildArtifact::new(text.to_vec(), subject, created.to_owned(), [].into())
     };
     // Any manifest may be a subject; another log is at hand.
     client.attach(&log(b"image", None, ""), &image, Some("1"), &auth, false).await.unwrap();

@@ -9,7 +9,7 @@ use crate::buildkit::transcript::Transcript;
 use crate::text;
 
 /// The number of characters of a step's name before each of its lines.
-const MAX_LABEL: usize = 40;
+pub(super) const MAX_LABEL: usize = 40;
 
 /// The largest number of activities that are written. Further ones are left out; the ends of steps are still written.
 const MAX_PARTS: usize = 10_000;

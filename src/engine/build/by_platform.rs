@@ -17,7 +17,7 @@ use tracing::{Instrument as _, info_span};
 
 use super::super::Engine;
 use super::super::context::Cx;
-use super::part::{BuiltPart, Explanation, Part, Work};
+use super::part::{BuiltPart, Explained, Explanation, Part, Work};
 use super::place::Place;
 use super::report::Cache;
 use super::search::Name;
@@ -93,9 +93,14 @@ pub(super) async fn run(work: Work<'_>, whole: &Solve, wanted: &Wanted) -> Resul
     let children = children.collect::<Result<Vec<_>, _>>()?;
     let index = Box::pin(publish::run(work, &children)).await?;
     let solved = joined::solved(build, &index, &children, &built);
-    let log = Box::pin(log::attach(engine, build, inputs, &solved, kept(&parts, &built), cx)).await;
+    let kept = kept(&parts, &built);
+    let logging = async {
+        let explained = explain(work, &parts, &built, explanations).await;
+        let log = log::attach(engine, build, inputs, &solved, kept, &explained, cx).await;
+        (log, explained.miss)
+    };
     let export = cache::timed(Box::pin(export(work, &parts, &built)));
-    let ((exported, wrote), miss) = tokio::join!(export, explain(work, &parts, &built, explanations));
+    let ((exported, wrote), (log, miss)) = tokio::join!(export, Box::pin(logging));
     Ok(Done { solved, left_out: joined::left_out(&built), log, exported, wrote, miss })
 }
 
@@ -194,14 +199,16 @@ async fn explain(
     parts: &[PlatformPart<'_>],
     built: &[Built],
     explanations: Vec<Explanation<'_>>,
-) -> String {
+) -> Explained {
     let Work { build, inputs, .. } = work;
     let each = parts.iter().zip(built).zip(explanations).map(|((part, built), explanation)| {
         async move {
-            let why = explanation.of(build, inputs, built).await;
+            let why = explanation.of(build, inputs, built).await.miss;
             (!why.is_empty()).then(|| format!("{}: {why}", part.platform))
         }
         .boxed()
     });
-    join_all(each).await.into_iter().flatten().next().unwrap_or_default()
+    let miss = join_all(each).await.into_iter().flatten().next().unwrap_or_default();
+    // The daemon's history has no index of several solves.
+    Explained { miss, previous: None }
 }

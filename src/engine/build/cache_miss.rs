@@ -61,6 +61,13 @@ pub(super) struct Earlier {
     changed: Option<Vec<String>>,
 }
 
+impl Earlier {
+    /// The digest of its image.
+    pub(super) fn image(&self) -> Option<String> {
+        self.build.digest.clone()
+    }
+}
+
 /// Lets later builds for the same `platforms` find this one. Returns the hash that similar builds share.
 pub(super) fn mark(
     request: &mut Solve,

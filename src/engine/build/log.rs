@@ -6,17 +6,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::super::Engine;
 use super::super::background::LogUpload;
 use super::super::context::Cx;
+use super::attached_report;
 use super::inputs::Inputs;
+use super::part::Explained;
 use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
 use crate::limits::Held;
-use crate::oci::{Descriptor, ImageRef, LogArtifact, OciError};
+use crate::oci::{BuildArtifact, Descriptor, ImageRef, OciError};
 use crate::outcome::StepError;
+use crate::report::StepList;
 use crate::step::{Build, RegistryRef};
 use crate::time_limits::{calls, within};
 
@@ -36,17 +40,19 @@ fn place(build: &Build) -> Option<&RegistryRef> {
     build.tags.first().filter(|_| build.push && build.attach_log)
 }
 
-/// Starts to attach `log` to the image of `solved`, which was pushed. Returns its reference; empty if it is not stored. Give no log of a
-/// build whose steps were all cached: the earlier build's log already has the same content.
+/// Starts to attach `log` to the image of `solved`, which was pushed, with its steps and, if the step asks for it, its report. Returns the
+/// log's reference; empty if it is not stored. Give no log of a build whose steps were all cached: the earlier build's log already has the
+/// same content.
 pub(super) async fn attach(
     engine: &Engine,
     build: &Build,
     inputs: &Inputs,
     solved: &Solved,
     log: Option<BuildLog>,
+    explained: &Explained,
     cx: &Cx,
 ) -> String {
-    let upload = begun(engine, build, inputs, solved, log, cx).await;
+    let upload = begun(engine, build, inputs, solved, log, explained, cx).await;
     let reference = upload.as_ref().map(|upload| upload.reference.clone()).unwrap_or_default();
     cx.set_log_upload(upload);
     reference
@@ -58,6 +64,7 @@ async fn begun(
     inputs: &Inputs,
     solved: &Solved,
     log: Option<BuildLog>,
+    explained: &Explained,
     cx: &Cx,
 ) -> Option<LogUpload> {
     let (tag, log) = (place(build)?, log?);
@@ -68,7 +75,16 @@ async fn begun(
             return None;
         }
     };
-    Some(begin(engine, inputs, tag, artifact(log, Some(subject), inputs, cx), None))
+    let Kept { artifact, held, .. } = artifact(log, Some(subject), inputs, cx);
+    let artifact = artifact.with_steps(steps(solved, explained, cx).to_gzip());
+    let kept = Kept { artifact, held, has_report: build.attach_report };
+    Some(begin(engine, inputs, tag, kept, None))
+}
+
+/// The steps of a build, without secrets.
+fn steps(solved: &Solved, explained: &Explained, cx: &Cx) -> StepList {
+    let steps = StepList::of(&solved.vertices, |text| cx.redactor.lines(text));
+    StepList { cache_miss: cx.redactor.line(&explained.miss), previous: explained.previous.clone(), ..steps }
 }
 
 /// Stores the log of a build in which a step's process failed, and adds its reference to the error. For any other failure
@@ -98,8 +114,10 @@ pub(super) async fn keep(
 
 /// A log to upload, and its share of the memory for kept logs.
 struct Kept {
-    artifact: LogArtifact,
+    artifact: BuildArtifact,
     held: Option<Held>,
+    /// Whether the report of the build is attached, too.
+    has_report: bool,
 }
 
 fn begin(
@@ -109,12 +127,16 @@ fn begin(
     kept: Kept,
     tag: Option<String>,
 ) -> LogUpload {
-    let Kept { artifact, held } = kept;
+    let Kept { artifact, held, has_report } = kept;
     let reference = format!("{}@{}", place.image.name(), artifact.digest());
     let (registry, auth, place) = (engine.registry.clone(), inputs.auth.clone(), place.clone());
     LogUpload::begin(reference, async move {
-        let _held = held;
-        registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await
+        let (_held, began) = (held, Instant::now());
+        registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await?;
+        if has_report {
+            Box::pin(attached_report::attach(&registry, &artifact, &place, &auth, began)).await;
+        }
+        Ok(())
     })
 }
 
@@ -128,8 +150,8 @@ fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx
         annotations.insert("argo-buildkit.log.left-out", log.left_out.to_string());
     }
     let annotations = annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let artifact = LogArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations);
-    Kept { artifact, held: log.held }
+    let artifact = BuildArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations);
+    Kept { artifact, held: log.held, has_report: false }
 }
 
 /// The descriptor of the pushed image: from the daemon or, for a build that was found again, from the registry.

@@ -47,6 +47,15 @@ pub(super) struct BuiltPart<'a> {
     pub(super) explanation: Explanation<'a>,
 }
 
+/// Why a step was not cached, and what the build is compared with.
+#[derive(Default)]
+pub(super) struct Explained {
+    /// The reason as a sentence; empty if nothing is known.
+    pub(super) miss: String,
+    /// The digest of the last similar build's image.
+    pub(super) previous: Option<String>,
+}
+
 /// What is known about why steps were not cached.
 pub(super) struct Explanation<'a> {
     /// The attributes of the solve.
@@ -123,15 +132,18 @@ impl<'a> BuiltPart<'a> {
 }
 
 impl Explanation<'_> {
-    /// Why the first step of `built` that ran was not cached; empty if nothing is known.
-    pub(super) async fn of(mut self, build: &Build, inputs: &Inputs, built: &Built) -> String {
+    /// Why the first step of `built` that ran was not cached.
+    pub(super) async fn of(mut self, build: &Build, inputs: &Inputs, built: &Built) -> Explained {
         if !cache_miss::is_of_interest(build, built) {
-            return String::new();
+            return Explained::default();
         }
         Pin::new(&mut self.earlier).await;
         match Pin::new(&mut self.earlier).take_output().flatten() {
-            Some(earlier) => cache_miss::explain(build, inputs, built, &self.attrs, &earlier),
-            None => String::new(),
+            Some(earlier) => {
+                let miss = cache_miss::explain(build, inputs, built, &self.attrs, &earlier);
+                Explained { miss, previous: earlier.image() }
+            }
+            None => Explained::default(),
         }
     }
 }

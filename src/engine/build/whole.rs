@@ -45,9 +45,13 @@ pub(super) async fn run(
         }
     };
     let kept = if built.is_cached() { None } else { transcript.log() };
-    let log = Box::pin(log::attach(engine, build, inputs, &built.solved, kept, cx)).await;
+    let logging = async {
+        let explained = explanation.of(build, inputs, &built).await;
+        let log = log::attach(engine, build, inputs, &built.solved, kept, &explained, cx).await;
+        (log, explained.miss)
+    };
     let export = cache::timed(Box::pin(cache::export(work, &built, None)));
-    let ((exported, wrote), miss) = tokio::join!(export, explanation.of(build, inputs, &built));
+    let ((exported, wrote), (log, miss)) = tokio::join!(export, Box::pin(logging));
     let (solved, left_out) = (built.solved, built.left_out.lines);
     Ok(Done { solved, left_out, log, exported, wrote, miss })
 }

@@ -10,7 +10,7 @@ use super::super::sanitize::{list_and_count, list_that_fits};
 use crate::buildkit::CacheRecord;
 use crate::outcome::Success;
 use crate::redact::Redactor;
-use crate::text;
+use crate::text::{self, size_text};
 
 /// How many of the largest records are told.
 const LARGEST: usize = 10;
@@ -275,18 +275,6 @@ fn time_text(seconds: Option<i64>) -> String {
     seconds
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .map_or_else(String::new, |time| time.to_string())
-}
-
-/// Bytes for people, with powers of 1000 as in `buildctl du`: `999 B`, `1.2 kB`, `34 GB`.
-pub(crate) fn size_text(bytes: u64) -> String {
-    let mut unit = 0;
-    let mut size = bytes as f64;
-    while size >= 999.5 && unit < 4 {
-        size /= 1000.0;
-        unit += 1;
-    }
-    let name = ["B", "kB", "MB", "GB", "TB"][unit];
-    if unit > 0 && size < 9.95 { format!("{size:.1} {name}") } else { format!("{size:.0} {name}") }
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ pub(in crate::step) fn mentions(build: &Build) -> Vec<Mention> {
         // The policy checks the tags, whether or not the image is pushed. The log is pushed where the first tag is.
         push: _,
         attach_log: _,
+        attach_report: _,
     } = build;
     let image = |kind, field| move |image: &RegistryRef| Mention::new(kind, field, image.image.name());
     let contexts = contexts.values().map(|context| match context {

@@ -23,6 +23,7 @@ pub(in crate::step) const BUILD: &FieldTable = &FieldTable {
         optional("push", Bool),
         optional("registry-secret", SECRET),
         optional("attach-log", Bool),
+        optional("attach-report", Bool),
         optional("labels", Pairs(0, &Text)),
         optional("annotations", Pairs(0, &Text)),
         optional("cache", Map(CACHE)),

@@ -41,7 +41,8 @@ build:
   tags: [reg.example/shop/api, {ref: "reg.example:5000/shop/api:1", insecure: true}]
   push: true
   registry-secret: {name: regcred}
-  attach-log: false
+  attach-log: true
+  attach-report: true
   labels: {a: b}
   annotations: {org.opencontainers.image.source: here}
   cache: {inline: true, from: [reg.example/cache], to: {ref: reg.example/cache, mode: max, ignore-error: false, insecure: true, when: always}, git-ref: refs/heads/main}
@@ -86,7 +87,7 @@ fn every_field_of_a_build_is_read() {
         tags,
         [("reg.example/shop/api:latest".into(), false), ("reg.example:5000/shop/api:1".into(), true)]
     );
-    assert!(!build.attach_log);
+    assert!(build.attach_log && build.attach_report);
     assert_eq!(build.registry_secret.unwrap().key, ".dockerconfigjson");
     let to = build.cache.to.unwrap();
     assert_eq!((to.mode, to.when), (CacheMode::Max, CacheWhen::Always));
@@ -146,6 +147,7 @@ fn what_is_empty_is_absent() {
         "push",
         "registry-secret",
         "attach-log",
+        "attach-report",
         "labels",
         "annotations",
         "cache",

@@ -208,7 +208,7 @@ fn images_have_valid_names() {
     tags: '["reg.example/a"'
         build.tags: is no valid JSON: EOF while parsing a list at line 1 column 16
     tag: reg.example/a
-        build.tag: unknown field (did you mean `tags`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`, `skip-if-exists`
+        build.tag: unknown field (did you mean `tags`?); known: `context`, `dockerfile`, `dockerfile-inline`, `target`, `platforms`, `build-args`, `secrets`, `ssh`, `contexts`, `tags`, `push`, `registry-secret`, `attach-log`, `attach-report`, `labels`, `annotations`, `cache`, `no-cache`, `network`, `entitlements`, `extra-hosts`, `shm-size`, `ulimits`, `cgroup-parent`, `compression`, `media-types`, `source-date-epoch`, `rewrite-timestamp`, `attest`, `git-labels`, `skip-if-exists`
     cache: {form: reg.example/cache}
         build.cache.form: unknown field (did you mean `from`?); known: `inline`, `from`, `to`, `git-ref`
     cache: {from: [https://reg.example/cache]}

@@ -1,6 +1,6 @@
 //! The client of registries: the right to push, the description of an image, its log; and token servers.
 
-use argo_buildkit::oci::{Auth, ImageRef, LazyClient, LogArtifact, OciError, Registry, RegistryTimeLimits};
+use argo_buildkit::oci::{Auth, BuildArtifact, ImageRef, LazyClient, OciError, Registry, RegistryTimeLimits};
 use argo_buildkit::outcome::Fault;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -70,7 +70,7 @@ async fn a_registry_that_does_not_show_a_log_is_given_up() {
 async fn a_registry_that_does_not_take_a_log_is_given_up() {
     let name = unique("silent");
     let attach = async |host: String| {
-        let log = LogArtifact::new(vec![0x1f, 0x8b], None, unique("2026"), [].into());
+        let log = BuildArtifact::new(vec![0x1f, 0x8b], None, unique("2026"), [].into());
         registry(LIMITS).attach(&log, &image(&host, &name), Some("log"), &Auth::default(), true).await
     };
     through_holes(shared_registry().host(), attach, given_up).await;

@@ -223,6 +223,7 @@ mod tests {
             started: Some(at),
             completed: Some(at),
             error: None,
+            inputs: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Our own client's requests to registries: manifests, blobs, uploads.
 
-use argo_buildkit::oci::{Auth, ImageRef, LOG_ARTIFACT, LogArtifact, Login, OciError, Registry};
+use argo_buildkit::oci::{Auth, BuildArtifact, ImageRef, LOG_ARTIFACT, Login, OciError, Registry};
 use argo_buildkit::outcome::Fault;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -78,7 +78,7 @@ async fn no_upload_is_sent_to_another_server() {
         false => (StatusCode::ACCEPTED, [(LOCATION, to.clone())]).into_response(),
     })
     .await;
-    let log = LogArtifact::new(b"log".to_vec(), None, String::new(), [].into());
+    let log = BuildArtifact::new(b"log".to_vec(), None, String::new(), [].into());
     let (client, auth) = (Registry::default(), login(&attacker));
     let error = client.attach(&log, &image(&attacker), Some("1"), &auth, false).await.unwrap_err();
     assert!(error.to_string().contains("is not asked: it redirects to"), "{error}");
@@ -97,7 +97,7 @@ async fn a_log_is_pushed_to_a_registry_that_keeps_its_blobs_in_a_store() {
         _ => StatusCode::CREATED.into_response(),
     })
     .await;
-    let log = LogArtifact::new(b"log".to_vec(), None, String::new(), [].into());
+    let log = BuildArtifact::new(b"log".to_vec(), None, String::new(), [].into());
     Registry::default().attach(&log, &image(&registry), Some("1"), &Auth::default(), false).await.unwrap();
     assert!(registry.asked().iter().any(|asked| asked.method == "HEAD"));
     assert_eq!(store.asked(), []);

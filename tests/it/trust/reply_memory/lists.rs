@@ -1,6 +1,6 @@
 //! Writers of lists of referrers wait only for writers of the same list.
 
-use argo_buildkit::oci::{Auth, Descriptor, ImageRef, LogArtifact, Registry as Client};
+use argo_buildkit::oci::{Auth, BuildArtifact, Descriptor, ImageRef, Registry as Client};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -37,10 +37,10 @@ fn list(mut speaks: watch::Receiver<bool>) -> Response {
     Body::from_stream(futures_util::stream::once(told)).into_response()
 }
 
-fn log() -> LogArtifact {
+fn log() -> BuildArtifact {
     let media_type = "application/vnd.oci.image.manifest.v1+json".to_owned();
     let subject = Descriptor { media_type, digest: format!("sha256:{}", "a".repeat(64)), size: 2 };
-    LogArtifact::new(b"log".to_vec(), Some(subject), "2026-11-21T14:45:01Z".to_owned(), [].into())
+    BuildArtifact::new(b"log".to_vec(), Some(subject), "2026-11-21T14:45:01Z".to_owned(), [].into())
 }
 
 #[tokio::test]

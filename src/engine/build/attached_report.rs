@@ -1,0 +1,46 @@
+//! Attaches the report of a build to its image, beside the log.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::oci::{Auth, BuildArtifact, OciError, Registry, StoredLog};
+use crate::report::{Report, ReportSource};
+use crate::step::RegistryRef;
+use crate::text;
+use crate::time_limits::{calls, within};
+
+/// The part of the log's time limit that a report leaves, so that a slow registry does not make a log late that was stored.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Makes the report of the build with `log`, which was attached to its image, and attaches it too. The upload of both began at `began`.
+/// A report can be made again at any time, so a failure is logged only.
+pub(super) async fn attach(
+    registry: &Registry,
+    log: &BuildArtifact,
+    place: &RegistryRef,
+    auth: &Auth,
+    began: Instant,
+) {
+    let left = calls::REGISTRY_LOG.whole().saturating_sub(began.elapsed()).saturating_sub(MARGIN);
+    let why = match within(left, place.image.registry(), attach_in_time(registry, log, place, auth)).await {
+        Ok(Ok(())) => return debug!("attached the report of {}", log.digest()),
+        Ok(Err(error)) => error.to_string(),
+        Err(late) => late.to_string(),
+    };
+    warn!("the report is not attached to the image; `argo-buildkit report` makes it: {}", text::line(&why));
+}
+
+async fn attach_in_time(
+    registry: &Registry,
+    log: &BuildArtifact,
+    place: &RegistryRef,
+    auth: &Auth,
+) -> Result<(), OciError> {
+    let source = ReportSource { registry, auth, insecure: place.insecure };
+    let report = Report::read(source, &place.image, Some(StoredLog::from(log)), None).await?;
+    let Some(report) = report else { return Ok(()) };
+    let page = log.report(report.html());
+    registry.attach(&page, &place.image, None, auth, place.insecure).await
+}
