@@ -16,6 +16,8 @@ const SHARE: (usize, usize) = (4 << 10, 256 << 10);
 /// The most bytes of a line that are held at once, and that are shown.
 const LINE: u64 = 64 << 10;
 const SHOWN: usize = 4 << 10;
+/// What a line takes besides its text, in bytes.
+const OVERHEAD: usize = 32;
 
 /// What BuildKit's vertices are followed by at their end.
 const ENDS: &[&str] = &[" CACHED", " CANCELED", " DONE ", " ERROR: "];
@@ -74,11 +76,11 @@ impl LogSections {
 impl LogSection {
     fn push(&mut self, line: &str, share: usize) {
         let line = text::cut(line.to_owned(), SHOWN);
-        self.bytes += line.len() + 1;
+        self.bytes += line.len() + OVERHEAD;
         self.lines.push_back(line);
         while self.bytes > share && self.lines.len() > 1 {
             let Some(first) = self.lines.pop_front() else { break };
-            self.bytes -= first.len() + 1;
+            self.bytes -= first.len() + OVERHEAD;
             self.left_out += 1;
         }
     }
