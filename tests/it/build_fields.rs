@@ -14,6 +14,7 @@ mod old_caches;
 mod options;
 mod output;
 mod platforms;
+mod report;
 mod rights;
 mod skip;
 mod strings;

@@ -40,6 +40,7 @@ mod readme;
 mod refresh;
 mod render;
 mod rendered;
+mod report_page;
 mod round_trips;
 mod rpc;
 mod sandbox;

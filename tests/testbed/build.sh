@@ -19,6 +19,8 @@ readonly BENCH_TOOLS=(tekton triggers)
 readonly PEER_TOOLS=(registry-clients distribution cosign-v2 cosign-v3)
 readonly PACKAGES=(gcc g++ libc6-dev git curl jq runc docker-registry openssh-client openssh-server openssl iproute2
   busybox-static util-linux)
+# For the page of a report. Ubuntu's package is no browser, so there an installed one must do, such as Chrome.
+readonly BROWSER_PACKAGES=(chromium fonts-dejavu-core)
 readonly PEER_PACKAGES=(skopeo)
 readonly CLUSTER_PACKAGES=(containernetworking-plugins iptables conntrack uidmap libcap2-bin procps redis-server
   libseccomp-dev pkg-config)
@@ -303,6 +305,12 @@ install_packages() { # PACKAGE...
   printf '%-11s installed %s\n' apt "${missing[*]}"
 }
 
+install_test_packages() {
+  local packages=("${PACKAGES[@]}")
+  ! grep -qx 'ID=debian' /etc/os-release || packages+=("${BROWSER_PACKAGES[@]}")
+  install_packages "${packages[@]}"
+}
+
 # The tests start servers of their own; what a package installed just now must not go on serving.
 stop_services() {
   local package
@@ -336,7 +344,7 @@ main() {
   (($# > 0)) || set -- "${TOOLS[@]}"
   for name in "$@"; do
     case $name in
-      apt) install_packages "${PACKAGES[@]}" ;;
+      apt) install_test_packages ;;
       peers-apt) install_packages "${PEER_PACKAGES[@]}" ;;
       cluster-apt) install_packages "${CLUSTER_PACKAGES[@]}" ;;
       cluster) for tool in "${CLUSTER_TOOLS[@]}"; do build "$tool"; done ;;
