@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write as _;
+use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 
 use super::log_sections::LogSections;
 use super::{BuildStep, Report, StepList};
+use crate::buildkit::VertexSummary;
 use crate::oci::{AttestationLayer, ImageContents, ImageLayer, PlatformContents};
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -225,6 +227,26 @@ fn lines_are_those_of_their_steps() {
     assert_eq!(sections.of_steps[2].lines, ["[2/3] COPY . . CACHED"]);
     assert_eq!(sections.others.lines, ["warning: [3/3] RUN make: x"]);
     assert!(LogSections::read(b"no gzip", &[]).breaks_off);
+}
+
+#[test]
+fn steps_name_their_inputs_by_position_and_have_no_secrets() {
+    let vertex = |name: &str, digest: &str, inputs: &[&str]| VertexSummary {
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+        cached: false,
+        started: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1500)),
+        completed: None,
+        error: Some("hunter2".to_owned()),
+        inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+    };
+    let vertices = [vertex("[1/2] FROM base", "a", &[]), vertex("[2/2] RUN hunter2", "b", &["gone", "a"])];
+    let list = StepList::of(&vertices, |text| text.replace("hunter2", "***"));
+    let [base, run] = &list.steps[..] else { panic!("two steps: {list:?}") };
+    assert_eq!((base.cacheable, run.cacheable), (false, true));
+    assert_eq!((&run.inputs[..], run.started, run.ended), (&[0][..], Some(1500), None));
+    assert_eq!((&*run.name, run.error.as_deref()), ("[2/2] RUN ***", Some("***")));
+    assert_eq!(StepList::from_gzip(&list.to_gzip()), Some(list));
 }
 
 #[test]

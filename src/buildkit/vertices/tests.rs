@@ -168,6 +168,7 @@ fn what_is_kept_of_a_build_does_not_grow_with_its_dockerfile() {
         let name = format!("[{n}/20000] RUN {n} {script}");
         let mut vertex = vertex(&name, 1, Some(2), false);
         (vertex.digest, vertex.error) = (format!("sha256:{n}"), script.clone());
+        vertex.inputs = vec![format!("sha256:{n}"); 5];
         let part =
             VertexStatus { id: script.clone(), vertex: vertex.digest.clone(), ..VertexStatus::default() };
         let statuses = vec![part.clone(), VertexStatus { completed: at(2), ..part }];
@@ -187,4 +188,5 @@ fn what_is_kept_of_a_build_does_not_grow_with_its_dockerfile() {
             .all(|v| v.name.len() <= MAX_NAME && v.error.as_deref().unwrap_or_default().len() <= MAX_TEXT)
     );
     assert_eq!((kept.len(), folded.activity.len()), (10_000, 0));
+    assert_eq!(kept.iter().map(|vertex| vertex.inputs.len()).sum::<usize>(), MAX_INPUTS);
 }
