@@ -18,7 +18,7 @@ use crate::time_limits::{PeerActivity, within};
 pub struct EarlierBuild {
     /// The attributes of its request; see [`super::Solve::attrs`].
     pub attrs: BTreeMap<String, String>,
-    /// Its vertices. Their names are not cleaned: they may contain what was secret then.
+    /// Its vertices, without their inputs. Their names are not cleaned: they may contain what was secret then.
     pub vertices: Vec<VertexSummary>,
     /// The digest of its image, if history has it.
     pub digest: Option<String>,
@@ -85,6 +85,7 @@ impl Buildkit {
             .map_err(|status| self.unreachable_or(&status))?;
         let digest = history::digest(&record);
         let attrs = record.frontend_attrs.into_iter().collect();
-        Ok(EarlierBuild { attrs, vertices: vertices.into_list(), digest })
+        let bare = |vertex| VertexSummary { inputs: Vec::new(), ..vertex };
+        Ok(EarlierBuild { attrs, vertices: vertices.into_list().into_iter().map(bare).collect(), digest })
     }
 }

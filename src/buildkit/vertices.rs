@@ -36,6 +36,9 @@ const MAX_LAYERS: usize = 10_000;
 const MAX_INPUTS: usize = 20_000;
 const MAX_INPUTS_OF_ONE: usize = 100;
 
+/// The longest digest of an input, in bytes: that of SHA-512.
+const MAX_DIGEST: usize = 135;
+
 /// The number of bytes kept of a vertex's error, and of a warning.
 const MAX_TEXT: usize = 4 << 10;
 
@@ -128,7 +131,7 @@ impl Vertices {
     /// The inputs of a new vertex, as far as there is room for them.
     fn kept_inputs(&self, inputs: Vec<String>) -> Vec<String> {
         let room = MAX_INPUTS.saturating_sub(self.inputs).min(MAX_INPUTS_OF_ONE);
-        inputs.into_iter().filter(|digest| digest.len() <= MAX_NAME).take(room).collect()
+        inputs.into_iter().filter(|digest| digest.len() <= MAX_DIGEST).take(room).collect()
     }
 
     /// Removes secrets from `text`, then cuts it to `most` bytes.
