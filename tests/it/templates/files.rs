@@ -93,6 +93,33 @@ fn a_template_has_the_same_defaults_either_way() {
     }
 }
 
+/// A workflow ends with the exit handler of its own template, so each template that builds has a copy.
+#[test]
+fn the_templates_that_build_have_one_exit_handler() {
+    let of_handler = ["status-secret", "notify-to", "notify-secret", "notify-signed"];
+    let handler = |spec: &Value| {
+        let named = |list: &Value, is_kept: &dyn Fn(&str) -> bool| {
+            let mut kept = list.as_array().unwrap().clone();
+            kept.retain(|one| is_kept(one["name"].as_str().unwrap()));
+            kept
+        };
+        json!({
+            "onExit": spec["onExit"],
+            "parameters": named(&spec["arguments"]["parameters"], &|name| of_handler.contains(&name)),
+            "templates": named(&spec["templates"], &|name| ["report", "tell"].contains(&name)),
+        })
+    };
+    let mut all = templates();
+    all.retain(|(_, template)| template["spec"]["onExit"].is_string());
+    assert_eq!(all.len(), 3, "build-push, and both that deploy");
+    let first = handler(&all[0].1["spec"]);
+    assert_eq!(first["parameters"].as_array().unwrap().len(), of_handler.len());
+    assert_eq!(first["templates"].as_array().unwrap().len(), 2);
+    for (file, template) in &all {
+        assert_eq!(handler(&template["spec"]), first, "{file}");
+    }
+}
+
 /// One body is written twice, because it cannot be shared.
 #[test]
 fn the_one_node_pipeline_builds_as_build_push_does() {
