@@ -22,8 +22,8 @@ const TOKEN: &str = "token";
 pub(in crate::step) fn read(node: Node<'_>) -> Result<Notify, InvalidStep> {
     let mut fields = node.fields(NOTIFY)?;
     let enabled = fields.switch("enabled", true)?;
-    let channel = unless_off(&mut fields, "to", enabled, |node| node.one_of(&Channel::NAMES))?;
-    let url = unless_off(&mut fields, "url", enabled, |node| SecretKey::with_default(node, URL))?;
+    let channel = fields.unless_off("to", enabled, |node| node.one_of(&Channel::NAMES))?;
+    let url = fields.unless_off("url", enabled, |node| SecretKey::with_default(node, URL))?;
     let mut secret =
         |name, key| fields.optional(name).map(|node| SecretKey::with_default(node, key)).transpose();
     let (signing_secret, token) = (secret("signing-secret", SIGNING_SECRET)?, secret("token", TOKEN)?);
@@ -36,19 +36,6 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<Notify, InvalidStep> {
     }
     let ignore_error = fields.switch("ignore-error", false)?;
     Ok(Notify { target: target.filter(|_| enabled), content, ignore_error })
-}
-
-/// Reads a field that must be there unless the step is off. It is checked in any case.
-fn unless_off<'a, T>(
-    fields: &mut Fields<'a>,
-    name: &str,
-    enabled: bool,
-    read: impl FnOnce(Node<'a>) -> Result<T, InvalidStep>,
-) -> Result<Option<T>, InvalidStep> {
-    match enabled {
-        true => fields.required(name).and_then(read).map(Some),
-        false => fields.optional(name).map(read).transpose(),
-    }
 }
 
 fn content(fields: &mut Fields<'_>) -> Result<Content, InvalidStep> {
