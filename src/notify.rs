@@ -1,7 +1,7 @@
 //! Messages to people and to other programs: chats (Slack, DingTalk, WeCom, Matrix) and webhooks (any, and n8n's).
 //!
-//! A message is written in the form of its channel ([`encode`]), within the channel's limits. Messages to one chat share a
-//! [`Lane`]: a chat takes some 20 messages a minute, so what arrives while it takes no more is sent as one digest, which names
+//! A message is written in the form of its channel (`encode`), within the channel's limits. Messages to one chat share a
+//! `queue`: a chat takes some 20 messages a minute, so what arrives while it takes no more is sent as one digest, which names
 //! each message. A webhook has no such limit. The address is a secret, so texts name its scheme, host and port only.
 
 mod address;
@@ -10,11 +10,11 @@ mod channel;
 mod encode;
 mod error;
 mod http;
-mod lane;
-mod lanes;
 mod layout;
 mod markup;
 mod message;
+mod queue;
+mod queues;
 mod rate;
 mod sign;
 #[cfg(test)]
@@ -30,8 +30,8 @@ use crate::time_limits::calls;
 pub use address::{Destination, WebhookAddress};
 pub use channel::Channel;
 pub use error::NotifyError;
-use lanes::Lanes;
 pub use message::{Failure, Message, Row, Status};
+use queues::ChatQueues;
 
 /// The settings of the client.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub struct Delivered {
 #[derive(Debug, Clone)]
 pub struct Notifier {
     http: Arc<Http>,
-    lanes: Arc<Lanes>,
+    queues: Arc<ChatQueues>,
 }
 
 impl Notifier {
@@ -69,7 +69,7 @@ impl Notifier {
     ///
     /// # Errors [`NotifyError::Local`] if the CA bundle cannot be read or is not PEM.
     pub fn new(options: NotifierOptions) -> Result<Self, NotifyError> {
-        Ok(Self { http: Arc::new(Http::new(options)?), lanes: Arc::default() })
+        Ok(Self { http: Arc::new(Http::new(options)?), queues: Arc::default() })
     }
 
     /// Sends `message`, and returns when it was taken. A chat that takes no more messages now is waited for. Dropping the future
@@ -86,8 +86,8 @@ impl Notifier {
             return Ok(Delivered { together: 1 });
         }
         let at = destination.address.origin();
-        let told = self.lanes.enter(&self.http, destination, message);
+        let delivered = self.queues.push(&self.http, destination, message);
         let ended = || NotifyError::Unavailable { at, why: "the task that sends ended".to_owned() };
-        told.await.map_err(|_| ended())?
+        delivered.await.map_err(|_| ended())?
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::numbered;
-use crate::notify::lane::{Lane, drive};
+use crate::notify::queue::{ChatQueue, send_waiting};
 use crate::notify::{Delivered, Message, NotifyError};
 
 /// When a message was sent, and its texts.
@@ -21,18 +21,18 @@ struct Chat {
 }
 
 impl Chat {
-    /// Sends `message`, as the caller of a lane does.
-    async fn send(&self, lane: &Arc<Lane>, message: Message) -> Result<Delivered, NotifyError> {
-        let (told, must_drive) = lane.enter(message);
-        if must_drive {
+    /// Sends `message`, as the caller of a queue does.
+    async fn send(&self, queue: &Arc<ChatQueue>, message: Message) -> Result<Delivered, NotifyError> {
+        let (delivered, must_start) = queue.push(message);
+        if must_start {
             let chat = self.clone();
             let take = move |messages: Vec<Message>| {
                 let chat = chat.clone();
                 async move { chat.take(&messages) }
             };
-            tokio::spawn(drive(Arc::clone(lane), 100, take));
+            tokio::spawn(send_waiting(Arc::clone(queue), 100, take));
         }
-        told.await.unwrap()
+        delivered.await.unwrap()
     }
 
     fn take(&self, messages: &[Message]) -> Result<(), NotifyError> {
@@ -65,12 +65,12 @@ fn limited(pause: Option<u64>) -> NotifyError {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_hundred_failures_in_a_minute_none_is_lost_and_at_most_twenty_messages_are_sent() {
-    let (chat, lane) = (Chat::default(), Arc::new(Lane::new()));
+    let (chat, queue) = (Chat::default(), Arc::new(ChatQueue::new()));
     let sends = (0..100).map(|nth| {
-        let (chat, lane) = (&chat, &lane);
+        let (chat, queue) = (&chat, &queue);
         async move {
             sleep(Duration::from_millis(600) * nth).await;
-            chat.send(lane, numbered(nth as usize)).await.unwrap()
+            chat.send(queue, numbered(nth as usize)).await.unwrap()
         }
     });
     let delivered = join_all(sends).await;
@@ -87,13 +87,13 @@ async fn of_a_hundred_failures_in_a_minute_none_is_lost_and_at_most_twenty_messa
 
 #[tokio::test(start_paused = true)]
 async fn no_minute_has_more_than_twenty_messages_however_long_they_come() {
-    let (chat, lane) = (Chat::default(), Arc::new(Lane::new()));
+    let (chat, queue) = (Chat::default(), Arc::new(ChatQueue::new()));
     let sends = (0..1000).map(|nth| {
-        let (chat, lane) = (&chat, &lane);
+        let (chat, queue) = (&chat, &queue);
         async move {
-            // In bursts, with pauses in which the lane recovers.
+            // In bursts, with pauses in which the queue recovers.
             sleep(Duration::from_millis(200) * nth + Duration::from_secs(45) * (nth / 100)).await;
-            chat.send(lane, numbered(nth as usize)).await.unwrap()
+            chat.send(queue, numbered(nth as usize)).await.unwrap()
         }
     });
     assert_eq!(join_all(sends).await.len(), 1000);
@@ -104,21 +104,21 @@ async fn no_minute_has_more_than_twenty_messages_however_long_they_come() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_alone_is_sent_at_once() {
-    let (chat, lane, begun) = (Chat::default(), Arc::new(Lane::new()), Instant::now());
-    assert_eq!(chat.send(&lane, numbered(1)).await.unwrap(), Delivered { together: 1 });
+    let (chat, queue, begun) = (Chat::default(), Arc::new(ChatQueue::new()), Instant::now());
+    assert_eq!(chat.send(&queue, numbered(1)).await.unwrap(), Delivered { together: 1 });
     assert!(begun.elapsed() < Duration::from_millis(10), "{:?}", begun.elapsed());
-    assert!(lane.is_in_use(), "the message is remembered");
+    assert!(queue.is_in_use(), "the message is remembered");
     sleep(Duration::from_secs(7)).await;
-    assert!(!lane.is_in_use(), "the message is forgotten");
+    assert!(!queue.is_in_use(), "the message is forgotten");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_chat_that_takes_no_more_is_waited_for() {
-    let (chat, lane, begun) = (Chat::default(), Arc::new(Lane::new()), Instant::now());
+    let (chat, queue, begun) = (Chat::default(), Arc::new(ChatQueue::new()), Instant::now());
     chat.refusals.lock().unwrap().extend([limited(None), limited(Some(5))]);
-    let (first, second) = tokio::join!(chat.send(&lane, numbered(1)), async {
+    let (first, second) = tokio::join!(chat.send(&queue, numbered(1)), async {
         sleep(Duration::from_secs(1)).await;
-        chat.send(&lane, numbered(2)).await
+        chat.send(&queue, numbered(2)).await
     });
     // After 5 s, and after a minute because the second refusal names no time.
     assert_eq!((first.unwrap().together, second.unwrap().together), (2, 2));
@@ -126,22 +126,22 @@ async fn a_chat_that_takes_no_more_is_waited_for() {
     // A chat that never takes messages again is given up.
     chat.refusals.lock().unwrap().extend((0..100).map(|_| limited(Some(400))));
     let begun = Instant::now();
-    let error = chat.send(&lane, numbered(3)).await.unwrap_err();
+    let error = chat.send(&queue, numbered(3)).await.unwrap_err();
     assert!(matches!(error, NotifyError::Limited { .. }), "{error}");
     assert!(begun.elapsed() <= Duration::from_secs(660), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_is_told_to_all_and_a_message_that_nobody_waits_for_is_withdrawn() {
-    let (chat, lane) = (Chat::default(), Arc::new(Lane::new()));
+    let (chat, queue) = (Chat::default(), Arc::new(ChatQueue::new()));
     let refused = NotifyError::Refused { at: "a".to_owned(), why: "b".to_owned(), mend: "c".to_owned() };
     chat.refusals.lock().unwrap().push(refused.clone());
-    assert_eq!(chat.send(&lane, numbered(0)).await, Err(refused));
+    assert_eq!(chat.send(&queue, numbered(0)).await, Err(refused));
     for nth in 1..10 {
-        chat.send(&lane, numbered(nth)).await.unwrap();
+        chat.send(&queue, numbered(nth)).await.unwrap();
     }
     // It waits, because ten were sent.
-    assert!(timeout(Duration::from_secs(1), chat.send(&lane, numbered(10))).await.is_err());
-    assert_eq!(chat.send(&lane, numbered(11)).await.unwrap(), Delivered { together: 1 });
+    assert!(timeout(Duration::from_secs(1), chat.send(&queue, numbered(10))).await.is_err());
+    assert_eq!(chat.send(&queue, numbered(11)).await.unwrap(), Delivered { together: 1 });
     assert_eq!(chat.got().last().unwrap().1, [numbered(11).title]);
 }

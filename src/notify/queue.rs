@@ -16,64 +16,64 @@ const PATIENCE: Duration = Duration::from_secs(11 * 60);
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// Whoever waits for a message.
-pub(super) type Told = oneshot::Receiver<Result<Delivered, NotifyError>>;
+/// Receives what became of a message.
+pub(super) type DeliveryReceiver = oneshot::Receiver<Result<Delivered, NotifyError>>;
 
 /// A message that waits.
 struct Waiting {
     message: Message,
     since: Instant,
-    teller: oneshot::Sender<Result<Delivered, NotifyError>>,
+    reply: oneshot::Sender<Result<Delivered, NotifyError>>,
 }
 
 /// The messages for one chat.
 #[derive(Debug)]
-pub(super) struct Lane(Mutex<LaneState>);
+pub(super) struct ChatQueue(Mutex<QueueState>);
 
-struct LaneState {
+struct QueueState {
     waiting: VecDeque<Waiting>,
     pace: Pace,
     /// The chat takes nothing before this time.
     paused_until: Instant,
-    /// Whether a task sends what waits.
-    is_driven: bool,
+    /// Whether a task runs [`send_waiting`] for the queue.
+    has_task: bool,
 }
 
-impl std::fmt::Debug for LaneState {
+impl std::fmt::Debug for QueueState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LaneState").field("waiting", &self.waiting.len()).field("pace", &self.pace).finish()
+        f.debug_struct("QueueState").field("waiting", &self.waiting.len()).field("pace", &self.pace).finish()
     }
 }
 
-impl Lane {
+impl ChatQueue {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         let pace = Pace::new(now);
-        Self(Mutex::new(LaneState { waiting: VecDeque::new(), pace, paused_until: now, is_driven: false }))
+        Self(Mutex::new(QueueState { waiting: VecDeque::new(), pace, paused_until: now, has_task: false }))
     }
 
-    /// Lets `message` wait. The second value says whether the caller must start [`drive`].
-    pub(super) fn enter(&self, message: Message) -> (Told, bool) {
-        let (teller, told) = oneshot::channel();
+    /// Adds `message`. The second value says whether the caller must start [`send_waiting`].
+    pub(super) fn push(&self, message: Message) -> (DeliveryReceiver, bool) {
+        let (reply, delivered) = oneshot::channel();
         let mut state = self.state();
-        state.waiting.push_back(Waiting { message, since: Instant::now(), teller });
-        let must_drive = !std::mem::replace(&mut state.is_driven, true);
-        (told, must_drive)
+        state.waiting.push_back(Waiting { message, since: Instant::now(), reply });
+        let must_start = !std::mem::replace(&mut state.has_task, true);
+        (delivered, must_start)
     }
 
-    /// Whether the lane has messages, or must remember how many it has sent.
+    /// Whether the queue has messages, or must remember how many it has sent.
     pub(super) fn is_in_use(&self) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        state.is_driven || now < state.paused_until || !state.pace.is_full(now)
+        state.has_task || now < state.paused_until || !state.pace.is_full(now)
     }
 
-    /// When the next message may be sent. `None` if nobody waits; then nobody drives the lane.
+    /// When the next message may be sent. `None` if no message waits; then the task ends.
     fn next_turn(&self) -> Option<Instant> {
         let mut state = self.state();
-        state.waiting.retain(|waiting| !waiting.teller.is_closed());
+        state.waiting.retain(|waiting| !waiting.reply.is_closed());
         if state.waiting.is_empty() {
-            state.is_driven = false;
+            state.has_task = false;
             return None;
         }
         let paused_until = state.paused_until;
@@ -83,7 +83,7 @@ impl Lane {
     /// The messages that are sent as one, at most `most`. Empty if all were withdrawn.
     fn take(&self, most: usize) -> Vec<Waiting> {
         let mut state = self.state();
-        state.waiting.retain(|waiting| !waiting.teller.is_closed());
+        state.waiting.retain(|waiting| !waiting.reply.is_closed());
         let count = state.waiting.len().min(most);
         if count > 0 {
             state.pace.take(Instant::now());
@@ -91,7 +91,7 @@ impl Lane {
         state.waiting.drain(..count).collect()
     }
 
-    /// Tells everybody what became of their message. Those that the chat takes later wait again.
+    /// Replies with what became of the messages in `batch`. Those that the chat takes later wait again.
     fn settle(&self, batch: Vec<Waiting>, sent: &Result<(), NotifyError>) {
         let together = batch.len();
         let now = Instant::now();
@@ -107,29 +107,29 @@ impl Lane {
             if pause.is_some_and(|pause| now + pause <= waiting.since + PATIENCE) {
                 state.waiting.push_front(waiting);
             } else {
-                // Whoever does not wait any more need not be told.
-                let _ = waiting.teller.send(sent.clone().map(|()| Delivered { together }));
+                // This fails only if the message was withdrawn.
+                let _ = waiting.reply.send(sent.clone().map(|()| Delivered { together }));
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, LaneState> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// Sends what waits with `send`, until nobody waits.
-pub(super) async fn drive<F>(lane: Arc<Lane>, most: usize, send: impl Fn(Vec<Message>) -> F)
+/// Sends the messages of `queue` with `send`, at most `most` as one, until none waits.
+pub(super) async fn send_waiting<F>(queue: Arc<ChatQueue>, most: usize, send: impl Fn(Vec<Message>) -> F)
 where
     F: Future<Output = Result<(), NotifyError>>,
 {
-    while let Some(turn) = lane.next_turn() {
+    while let Some(turn) = queue.next_turn() {
         sleep_until(turn).await;
-        let batch = lane.take(most);
+        let batch = queue.take(most);
         if batch.is_empty() {
             continue;
         }
         let sent = send(batch.iter().map(|waiting| waiting.message.clone()).collect()).await;
-        lane.settle(batch, &sent);
+        queue.settle(batch, &sent);
     }
 }
