@@ -1,8 +1,8 @@
 //! `notify`: sends a message to a chat or a webhook.
 
+mod earlier;
 mod message;
 mod report;
-mod words;
 
 use tracing::{Instrument as _, info_span};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::words::Earlier;
+use super::earlier::EarlierOutputs;
 use crate::argocd::short;
 use crate::duration::elapsed_text;
 use crate::engine::context::Cx;
@@ -15,7 +15,7 @@ use crate::step::notify::Content;
 
 /// The message, without secrets and control characters. `argo_url` is the address of Argo's UI.
 pub(super) fn of(content: &Content, argo_url: Option<&str>, cx: &Cx) -> Message {
-    let earlier = Earlier(&cx.earlier);
+    let earlier = EarlierOutputs(&cx.earlier);
     let status = status(content, &earlier);
     let workflow = cx.workflow.full_name();
     let service = chosen(&content.service, earlier.service().unwrap_or(&cx.workflow.name));
@@ -46,7 +46,7 @@ fn chosen(written: &str, otherwise: &str) -> String {
     if written.is_empty() { otherwise.to_owned() } else { written.to_owned() }
 }
 
-fn status(content: &Content, earlier: &Earlier<'_>) -> Status {
+fn status(content: &Content, earlier: &EarlierOutputs<'_>) -> Status {
     match content.status {
         Some(status) => status,
         None if !content.failures.is_empty() => Status::Failed,
@@ -56,7 +56,7 @@ fn status(content: &Content, earlier: &Earlier<'_>) -> Status {
 }
 
 /// Which commit, and by whom.
-fn commit_rows(content: &Content, earlier: &Earlier<'_>) -> Vec<Row> {
+fn commit_rows(content: &Content, earlier: &EarlierOutputs<'_>) -> Vec<Row> {
     let built = earlier.output(Kind::Build, "revision").unwrap_or_default();
     let commit = chosen(&content.commit, built);
     let change = content.change.lines().next().unwrap_or_default();

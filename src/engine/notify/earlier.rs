@@ -1,4 +1,4 @@
-//! The words of a message about what the entries before it have made.
+//! What the entries before a `notify` have made, as rows of its message.
 
 use crate::argocd::short;
 use crate::engine::context::EarlierResult;
@@ -6,9 +6,9 @@ use crate::notify::Row;
 use crate::step::Kind;
 
 /// The outputs of the entries before a `notify`. Of several entries of a kind, the last one counts.
-pub(super) struct Earlier<'a>(pub(super) &'a [EarlierResult]);
+pub(super) struct EarlierOutputs<'a>(pub(super) &'a [EarlierResult]);
 
-impl<'a> Earlier<'a> {
+impl<'a> EarlierOutputs<'a> {
     /// The output `name` of the entry of `kind`, if there is one and it is not empty.
     pub(super) fn output(&self, kind: Kind, name: &str) -> Option<&'a str> {
         let last = self.0.iter().rev().find(|result| result.kind == kind)?;
