@@ -23,7 +23,7 @@ use crate::metrics::DeploymentOutcome;
 use crate::outcome::{StepError, Success};
 use crate::step::Sync;
 use report::Facts;
-pub(super) use revert::of_node as reverted_by_node;
+pub(super) use revert::reverted_by_node;
 use shared::{Arrived, Broken, Ended, Shared, Target};
 
 pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success, StepError> {
@@ -52,14 +52,16 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
     }
 }
 
-/// Waits for everything, and takes our commit back if it fails and the step is to.
+/// Waits for everything. If our commit fails, it is reverted where the step asks for that.
 async fn deployed(shared: &Shared<'_>) -> Result<Vec<Arrived>, Ended> {
-    if let Some(reverted) = revert::earlier(shared).await {
+    if let Some(reverted) = revert::reverted_earlier(shared).await {
         return Err(Ended::Failed(reverted));
     }
     let targets: Vec<Target<'_>> = shared.targets().await?;
     match all(shared, &targets).await {
-        Err(Ended::Broken(broken)) => Err(Ended::Failed(revert::after(shared, &targets, broken).await)),
+        Err(Ended::Broken(broken)) => {
+            Err(Ended::Failed(revert::after_failure(shared, &targets, broken).await))
+        }
         ended => ended,
     }
 }

@@ -1,4 +1,4 @@
-//! Takes an earlier change of a file back, value by value, in a version of the file that may have changed since.
+//! Reverts an earlier change of a file, value by value, in a version of the file that may have changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::path::Path;
 use super::stream::Stream;
 use super::{address, input, lookup, object, trail};
 
-/// The most values of one file that are taken back. Each costs a search of the whole file.
+/// The most values of one file that are restored. Each costs a search of the whole file.
 const MAX: usize = 256;
 
 /// A change of a file, and the present version of that file.
@@ -21,11 +21,11 @@ pub struct Restore<'a> {
     pub new: &'a [u8],
     /// The present file.
     pub now: &'a [u8],
-    /// The addresses of the values to take back; `None` means all that the change set.
+    /// The addresses of the values to restore; `None` means all that the change set.
     pub only: Option<&'a BTreeSet<String>>,
 }
 
-/// Why a change is not taken back. Nothing is written then.
+/// Why a change is not reverted. Nothing is written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
     /// The file holds another value at this address than the change wrote.

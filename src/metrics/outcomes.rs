@@ -87,7 +87,7 @@ pub enum WriteBackResult {
     Superseded,
     /// It was only previewed.
     Previewed,
-    /// It took a commit back whose deployment had failed.
+    /// It reverted a commit whose deployment had failed.
     Reverted,
 }
 

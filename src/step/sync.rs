@@ -53,11 +53,11 @@ pub struct Sync {
 pub enum OnDegraded {
     /// Nothing more.
     Fail,
-    /// It takes the commit back with another one.
+    /// It reverts the commit with another one.
     Revert(Box<Revert>),
 }
 
-/// The commit that takes ours back.
+/// The commit that reverts ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revert {
     /// The GitOps repository, and a login that may push.

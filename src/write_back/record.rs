@@ -1,4 +1,4 @@
-//! What one of our commits says about itself, for a commit that takes it back.
+//! What one of our commits says about itself, for a commit that reverts it.
 
 use std::collections::BTreeSet;
 
@@ -43,14 +43,14 @@ pub(crate) fn part_of(message: &str, workflow: &str) -> Result<WorkflowPart, &'s
     Ok(WorkflowPart { trailers, places: (!others.is_empty()).then_some(own_places) })
 }
 
-/// Whether the commit with this message takes `commit` back: one of ours, or one of `git revert`.
+/// Whether the commit with this message reverts `commit`: it is one of ours, or one of `git revert`.
 pub(crate) fn reverts(message: &str, commit: &str) -> bool {
     let by_git = format!("This reverts commit {commit}.");
     let is_ours = groups(message).iter().any(|group| values(group, REVERTS).any(|other| other == commit));
     is_ours || message.lines().any(|line| line.trim_end() == by_git)
 }
 
-/// The commit that the workflow with this uid takes back, by the commit with this message.
+/// The commit that the commit with this message reverts, if the workflow with this uid wrote that message.
 pub(crate) fn reverted_by_workflow(message: &str, uid: &str) -> Option<String> {
     let all = groups(message);
     let group = all.iter().find(|group| values(group, WORKFLOW_UID).any(|other| other == uid))?;

@@ -18,9 +18,9 @@ pub const PLACE: &str = "Place";
 /// The W3C `traceparent` of the step that wrote the change, if traces are sent. A later step, or a person, finds the
 /// trace of the change by it.
 pub const TRACEPARENT: &str = "Traceparent";
-/// The commit that this one takes back. A commit of several writers has it in the group of the writer that takes it back.
+/// The commit that this one reverts. A commit of several writers has it in the group of the writer that reverts it.
 pub const REVERTS: &str = "Reverts";
-/// The uid of the workflow that takes a commit back. Another workflow of the same name may come later.
+/// The uid of the workflow that reverts a commit. Another workflow of the same name may come later.
 pub const WORKFLOW_UID: &str = "Workflow-Uid";
 /// The program that made the commit. Each of our commits ends with this trailer, exactly once.
 pub const MANAGED_BY: &str = "Managed-By";

@@ -64,7 +64,7 @@ pub(super) fn failed(message: String, deployed: &str, health: &str) -> StepError
     StepError { outputs: Outputs::from(outputs), ..StepError::user(message) }
 }
 
-/// The error of a deployment that has failed, whose commit `by` on `place` takes back.
+/// The error of a deployment that has failed, and whose commit is reverted by `by` on `place`.
 pub(super) fn reverted(error: StepError, commit: &str, by: &str, place: &str) -> StepError {
     let StepError { message, mut outputs, .. } = error;
     let message = format!("{message}; our commit {} was reverted by {} on {place}", short(commit), short(by));
@@ -72,7 +72,7 @@ pub(super) fn reverted(error: StepError, commit: &str, by: &str, place: &str) ->
     StepError { outputs, ..StepError::user(message) }
 }
 
-/// The error of a deployment whose commit `by` has taken back before this step began.
+/// The error of a deployment whose commit was reverted by `by` before this step began.
 pub(super) fn reverted_earlier(commit: &str, by: &str, branch: &str) -> StepError {
     let (commit, by_short) = (short(commit), short(by));
     let message =
@@ -84,7 +84,7 @@ fn reverted_outputs(by: &str) -> [(String, String); 2] {
     [("outcome", "reverted"), ("reverted-by", by)].map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
-/// The error of a deployment that has failed, whose commit is not taken back for this reason.
+/// The error of a deployment that has failed, and whose commit is not reverted, for the reason `why`.
 pub(super) fn not_reverted(error: StepError, commit: &str, why: &str) -> StepError {
     let message = format!("{}; our commit {} was not reverted: {why}", error.message, short(commit));
     StepError { message, ..error }

@@ -1,4 +1,4 @@
-//! Takes our commit back when its deployment has failed (`on-degraded: revert`).
+//! Reverts our commit when its deployment has failed (`on-degraded: revert`).
 
 mod inverse;
 
@@ -25,9 +25,9 @@ use crate::time_limits::within;
 use crate::write_back::{Files, WriteBack, WriteError, part_of, reverted_by_workflow, reverts};
 use inverse::{Inverse, file_of};
 
-/// How an attempt to take our commit back has ended.
+/// How an attempt to revert our commit has ended.
 enum RevertEnd {
-    /// This commit takes it back.
+    /// This commit reverts it.
     Reverted(String),
     /// Nothing was written, for this reason.
     Refused(String),
@@ -46,9 +46,9 @@ struct Attempt<'a> {
     commit: &'a str,
 }
 
-/// The commit that takes ours back already, if there is one: an earlier run of this step was stopped after it was written. If the
-/// repository cannot be read now, the wait begins nevertheless.
-pub(super) async fn earlier(shared: &Shared<'_>) -> Option<StepError> {
+/// The error of a step whose commit is reverted already: an earlier run of this step was stopped after it had written the revert. If
+/// the repository cannot be read now, the wait begins nevertheless.
+pub(super) async fn reverted_earlier(shared: &Shared<'_>) -> Option<StepError> {
     let attempt = Attempt::of(shared)?;
     match attempt.log().await {
         Ok(log) => reverted_by(&log, attempt.commit)
@@ -62,7 +62,11 @@ pub(super) async fn earlier(shared: &Shared<'_>) -> Option<StepError> {
 
 /// The error of a node that has reverted its commit and begins again: it was stopped before it could say so, or it is retried. It
 /// would commit the same values once more.
-pub(in crate::engine) async fn of_node(engine: &Engine, revert: &Revert, cx: &Cx) -> Option<StepError> {
+pub(in crate::engine) async fn reverted_by_node(
+    engine: &Engine,
+    revert: &Revert,
+    cx: &Cx,
+) -> Option<StepError> {
     let log = async {
         Ok::<_, StepError>(git(engine, cx).branch_log(&branches(engine, revert, cx).await?, None).await?)
     };
@@ -86,8 +90,8 @@ async fn branches(engine: &Engine, revert: &Revert, cx: &Cx) -> Result<Branches,
     Ok(Branches { repo: gitops.repo.clone(), credentials, base: branch.clone(), head: None })
 }
 
-/// The error of a deployment that has failed, after its commit was taken back, or with the reason why it was not.
-pub(super) async fn after(shared: &Shared<'_>, targets: &[Target<'_>], broken: Broken) -> StepError {
+/// Reverts the commit of a deployment that has failed. The error also says which commit reverts it, or why none does.
+pub(super) async fn after_failure(shared: &Shared<'_>, targets: &[Target<'_>], broken: Broken) -> StepError {
     let Some(attempt) = Attempt::of(shared) else { return broken.error };
     let Attempt { revert, commit, .. } = attempt;
     let (branch, repo) = (&revert.branch, &revert.gitops.repo);
@@ -106,7 +110,7 @@ pub(super) async fn after(shared: &Shared<'_>, targets: &[Target<'_>], broken: B
     }
 }
 
-/// The first commit of `log` that takes `commit` back.
+/// The first commit of `log` that reverts `commit`.
 fn reverted_by(log: &[LogEntry], commit: &str) -> Option<String> {
     log.iter().find(|entry| reverts(&entry.message, commit)).map(|entry| entry.oid.to_string())
 }

@@ -64,7 +64,7 @@ pub(super) enum Ended {
         by: String,
     },
     Failed(StepError),
-    /// The same, and our commit is what fails. So it can be taken back.
+    /// The same, and our commit is what fails. So it can be reverted.
     Broken(Broken),
 }
 

@@ -1,4 +1,4 @@
-//! A change is taken back where its values still are, and nowhere else.
+//! A change is reverted where its values still are, and nowhere else.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn a_file_that_has_not_changed_gets_its_old_bytes() {
         ("", "image:\n  tag: v2\n"),
     ] {
         assert_eq!(restored(old, new, new, None).unwrap(), old);
-        assert_eq!(restored(old, new, old, None).unwrap(), old, "it was taken back already");
+        assert_eq!(restored(old, new, old, None).unwrap(), old, "it was reverted already");
     }
 }
 
@@ -42,7 +42,7 @@ fn other_changes_of_the_file_stay() {
     let now = format!("{}extra: true # theirs\n", set(&new, &[("replicas", "3")]));
     let want = format!("{}extra: true # theirs\n", set(VALUES, &[("replicas", "3")]));
     assert_eq!(restored(VALUES, &new, &now, None).unwrap(), want);
-    // One of the values was taken back by somebody.
+    // Somebody has reverted one of the values.
     let half = set(&now, &[("image.digest", "")]);
     assert_eq!(restored(VALUES, &new, &half, None).unwrap(), want);
 }

@@ -21,7 +21,7 @@ impl Followed<'_> {
         }
     }
 
-    /// The end of a wait that has lasted too long. If our commit is what fails, it can be taken back.
+    /// The end of a wait that has lasted too long. If our commit is what fails, it can be reverted.
     fn given_up(&self, state: &ApplicationState, waiting: &Waiting) -> Ended {
         let error = self.error(state, waiting, "");
         match self.failure(state, waiting) {

@@ -1,4 +1,4 @@
-//! The inverse of our commit: the edit that takes it back, and its message.
+//! The inverse of our commit: the edit that reverts it, and the message of that edit.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::outcome::StepError;
 use crate::selection::skip_mark;
 use crate::write_back::{Edited, Files, Message, WorkflowPart, trailer};
 
-/// What takes our commit back. It is applied to the present files, and again after every lost race.
+/// The edit that reverts our commit. It is applied to the present files, and again after every lost race.
 pub(super) struct Inverse {
     specs: Vec<FileSpec>,
     /// The files before our commit.
     old: Files,
     /// The files with our commit.
     new: Files,
-    /// `FILE ADDRESS` of what is taken back; `None` means everything that the commit set.
+    /// `FILE ADDRESS` of each value to restore; `None` means everything that the commit set.
     places: Option<BTreeSet<String>>,
     message: Message,
 }
@@ -60,7 +60,7 @@ impl Inverse {
         Ok(Edited { files: restored, message: self.message.clone() })
     }
 
-    /// The addresses of the file at `path` that are taken back.
+    /// The addresses in the file at `path` whose values are restored.
     fn addresses(&self, path: &str) -> Option<BTreeSet<String>> {
         let of_file = |place: &String| place.strip_prefix(path)?.strip_prefix(' ').map(str::to_owned);
         self.places.as_ref().map(|places| places.iter().filter_map(of_file).collect())

@@ -1,4 +1,4 @@
-//! One commit that takes ours back, and no second one.
+//! One commit that reverts ours, and no second one.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Where nothing is taken back, and what the message says.
+//! Where nothing is reverted, and what the message says.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
