@@ -104,37 +104,46 @@ pub(super) async fn set(client: &ForgeClient, wanted: &Status) -> Result<bool, F
 
 /// The newest status of the context; `None` if there is none.
 async fn newest(client: &ForgeClient, wanted: &Status) -> Result<Option<WireStatus>, ForgeError> {
-    let size = match client.repository.dialect() {
-        Dialect::GitHub => ("per_page", "100"),
-        Dialect::Gitea => ("limit", "50"),
-    };
-    for page in 1..=PAGES {
-        let page = page.to_string();
-        let call = client.call(Method::GET, &["commits", &wanted.commit, "status"]);
-        let answer = client.send(&call.query(&[size, ("page", page.as_str())])).await?;
-        // The repository itself was found before.
-        if answer.status == StatusCode::NOT_FOUND || says_no_commit(&answer) {
-            return Err(unknown(client, wanted));
-        }
-        let answer = answer.ok()?;
-        let combined: WireCombined = answer.json()?;
+    for number in 1..=PAGES {
+        let (combined, is_last) = page(client, wanted, number).await?;
         // Gitea takes a branch or a tag of that name before the commit.
         if !combined.sha.eq_ignore_ascii_case(&wanted.commit) {
             return Ok(None);
         }
-        let statuses = combined.statuses.unwrap_or_default();
-        let is_last = match client.repository.dialect() {
-            Dialect::GitHub => !answer.has_next(),
-            // Gitea 1.26 computes its links from the statuses of one context.
-            Dialect::Gitea => statuses.is_empty(),
-        };
         let is_ours = |status: &WireStatus| status.context.as_deref() == Some(wanted.context.as_str());
-        let found = statuses.into_iter().find(is_ours);
+        let found = combined.statuses.unwrap_or_default().into_iter().find(is_ours);
         if found.is_some() || is_last {
             return Ok(found);
         }
     }
     Ok(None)
+}
+
+/// A page of the commit's statuses, and whether it is the last one.
+async fn page(
+    client: &ForgeClient,
+    wanted: &Status,
+    number: u32,
+) -> Result<(WireCombined, bool), ForgeError> {
+    let size = match client.repository.dialect() {
+        Dialect::GitHub => ("per_page", "100"),
+        Dialect::Gitea => ("limit", "50"),
+    };
+    let number = number.to_string();
+    let call = client.call(Method::GET, &["commits", &wanted.commit, "status"]);
+    let answer = client.send(&call.query(&[size, ("page", number.as_str())])).await?;
+    // The repository itself was found before.
+    if answer.status == StatusCode::NOT_FOUND || says_no_commit(&answer) {
+        return Err(unknown(client, wanted));
+    }
+    let answer = answer.ok()?;
+    let combined: WireCombined = answer.json()?;
+    let is_last = match client.repository.dialect() {
+        Dialect::GitHub => !answer.has_next(),
+        // Gitea 1.26 computes its links from the statuses of one context.
+        Dialect::Gitea => combined.statuses.as_ref().is_none_or(Vec::is_empty),
+    };
+    Ok((combined, is_last))
 }
 
 async fn post(client: &ForgeClient, wanted: &Status, description: &str) -> Result<(), ForgeError> {
