@@ -48,41 +48,40 @@ struct Hints {
 /// Whether the service at `at` has taken the message.
 pub(super) fn judge(channel: Channel, at: &str, answer: &Answer) -> Result<(), NotifyError> {
     let at = at.to_owned();
-    let status = answer.status;
-    let said = words(&answer.body);
-    let told = text::quoted(&said);
     if let Some(to) = &answer.redirect {
         let why = format!("it redirects to {to}, and a message is sent to no other server");
-        return Err(NotifyError::Refused {
-            at,
-            why,
-            mend: "write that server's address into the Secret".into(),
-        });
+        let mend = "write that server's address into the Secret".to_owned();
+        return Err(NotifyError::Refused { at, why, mend });
     }
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(NotifyError::Limited { at, why: told, pause: pause(answer) });
-    }
-    if http::is_transient_status(status.as_u16()) {
-        return Err(NotifyError::Unavailable { at, why: format!("it answers {status}{told}") });
-    }
-    if !status.is_success() {
-        let why = format!("it answers {status}{told}");
-        return Err(NotifyError::Refused { at, why, mend: mend_of_status(channel, status).to_owned() });
+    if !answer.status.is_success() {
+        return Err(status_error(channel, at, answer));
     }
     match channel {
         Channel::DingTalk | Channel::WeCom => coded(channel, at, answer),
         Channel::Slack if hints(answer).ok == Some(false) => {
-            let why = format!("it says that the message is not taken{told}");
-            Err(NotifyError::Refused { at, why, mend: mend_of_status(channel, status).to_owned() })
+            let why = format!("it says that the message is not taken{}", said(answer));
+            let mend = mend_of_status(channel, answer.status).to_owned();
+            Err(NotifyError::Refused { at, why, mend })
         }
         _ => Ok(()),
+    }
+}
+
+/// The error of a status that is no success.
+fn status_error(channel: Channel, at: String, answer: &Answer) -> NotifyError {
+    let status = answer.status;
+    let why = format!("it answers {status}{}", said(answer));
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => NotifyError::Limited { at, why: said(answer), pause: pause(answer) },
+        _ if http::is_transient_status(status.as_u16()) => NotifyError::Unavailable { at, why },
+        _ => NotifyError::Refused { at, why, mend: mend_of_status(channel, status).to_owned() },
     }
 }
 
 /// The answer of DingTalk and WeCom: `errcode` is 0, or says why the message was not taken.
 fn coded(channel: Channel, at: String, answer: &Answer) -> Result<(), NotifyError> {
     let Ok(Coded { errcode, errmsg }) = http::json::<Coded>(&answer.body) else {
-        let why = format!("it answers with no `errcode`{}", text::quoted(&words(&answer.body)));
+        let why = format!("it answers with no `errcode`{}", said(answer));
         let mend = "write the address of a robot into the Secret, or set `to` to the service that it is of";
         return Err(NotifyError::Refused { at, why, mend: mend.to_owned() });
     };
@@ -105,8 +104,9 @@ fn hints(answer: &Answer) -> Hints {
     http::json(&answer.body).unwrap_or_default()
 }
 
-fn words(body: &[u8]) -> String {
-    text::brief(&String::from_utf8_lossy(body), SHOWN)
+/// The text of the answer, in brackets.
+fn said(answer: &Answer) -> String {
+    text::quoted(&text::brief(&String::from_utf8_lossy(&answer.body), SHOWN))
 }
 
 fn mend_of_code(channel: Channel, code: i64) -> &'static str {
