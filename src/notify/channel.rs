@@ -20,16 +20,16 @@ pub enum Channel {
 impl Channel {
     /// The names that a step writes.
     pub const NAMES: [(&'static str, Self); 6] = [
-        ("slack", Self::Slack),
-        ("dingtalk", Self::DingTalk),
-        ("wecom", Self::WeCom),
-        ("matrix", Self::Matrix),
-        ("webhook", Self::Webhook),
-        ("n8n", Self::N8n),
+        (Self::Slack.name(), Self::Slack),
+        (Self::DingTalk.name(), Self::DingTalk),
+        (Self::WeCom.name(), Self::WeCom),
+        (Self::Matrix.name(), Self::Matrix),
+        (Self::Webhook.name(), Self::Webhook),
+        (Self::N8n.name(), Self::N8n),
     ];
 
     /// The name in a step, and in metrics.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Slack => "slack",
             Self::DingTalk => "dingtalk",

@@ -25,17 +25,17 @@ pub enum Status {
 impl Status {
     /// The names that a step writes.
     pub const NAMES: [(&'static str, Self); 7] = [
-        ("Succeeded", Self::Succeeded),
-        ("Failed", Self::Failed),
-        ("Error", Self::Error),
-        ("Cancelled", Self::Cancelled),
-        ("TimedOut", Self::TimedOut),
-        ("Superseded", Self::Superseded),
-        ("Reverted", Self::Reverted),
+        (Self::Succeeded.name(), Self::Succeeded),
+        (Self::Failed.name(), Self::Failed),
+        (Self::Error.name(), Self::Error),
+        (Self::Cancelled.name(), Self::Cancelled),
+        (Self::TimedOut.name(), Self::TimedOut),
+        (Self::Superseded.name(), Self::Superseded),
+        (Self::Reverted.name(), Self::Reverted),
     ];
 
     /// The name in a step.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
