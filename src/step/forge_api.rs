@@ -13,18 +13,18 @@ pub(super) const DIALECT_NAMES: &[&str] = &names::<_, { DIALECTS.len() }>(DIALEC
 
 /// Checks an API's address, which may not contain a login.
 pub(super) fn address(word: &str) -> Result<String, String> {
-    check_web(word)?;
+    check_web(word, "name a `secret` instead")?;
     Ok(word.trim_end_matches('/').to_owned())
 }
 
-/// Checks that `word` is an http(s) address without a login.
-pub(super) fn check_web(word: &str) -> Result<(), String> {
+/// Checks that `word` is an http(s) address without a login. `advice` says what to do about a login.
+pub(super) fn check_web(word: &str, advice: &str) -> Result<(), String> {
     let url: Url = word.parse().map_err(|bad| format!("is not a URL: {bad}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("is not an http(s) address".into());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a login; name a `secret` instead".into());
+        return Err(format!("must not hold a login; {advice}"));
     }
     Ok(())
 }

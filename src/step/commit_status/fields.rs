@@ -112,7 +112,7 @@ fn context(word: &str) -> Result<String, String> {
 
 /// Checks the page that a status links to. Gitea would show any address, also one that runs a script.
 fn link(word: &str) -> Result<String, String> {
-    check_web(word)?;
+    check_web(word, "write the address without it")?;
     match word.len() {
         0..=LINK => Ok(word.to_owned()),
         long => Err(format!("is {long} bytes long; at most {LINK} are allowed, so shorten it")),

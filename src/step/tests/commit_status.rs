@@ -86,7 +86,10 @@ fn what_is_no_status_is_refused() {
         ("context: \"ci\u{200b}/build\"", "must not have spaces at an end, or characters that nobody sees"),
         (&format!("context: {long}"), "is 256 characters long; at most 255"),
         ("url: 'javascript:alert(1)'", "commit-status.url: is not an http(s) address"),
-        ("url: 'https://a:b@ci.example'", "commit-status.url: must not hold a login"),
+        (
+            "url: 'https://a:b@ci.example'",
+            "commit-status.url: must not hold a login; write the address without it",
+        ),
         ("url: ci.example", "commit-status.url: is not a URL"),
         (&format!("url: '{longer}'"), "bytes long; at most 2000"),
         ("forge: gitlab", "commit-status.forge: \"gitlab\" is not one of `gitea`, `github`"),
