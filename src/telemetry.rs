@@ -11,7 +11,7 @@ mod exporter;
 mod ids;
 mod lines;
 mod printer;
-mod run_place;
+mod run_ids;
 mod runs;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +34,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::time_limits::{Late, calls};
 
-pub use run_place::TraceOrigin;
+pub use run_ids::TraceOrigin;
 pub use runs::{Run, RunResult};
 pub(crate) use runs::{begin_run, end_run, end_runs, forget_runs, knows_run, step_ended};
 
@@ -151,7 +151,7 @@ pub(crate) fn sends_traces() -> bool {
 
 /// Puts `span` below that of the workflow `uid`.
 pub fn join_workflow(span: &Span, uid: &str) {
-    let parent = Context::new().with_remote_span_context(runs::place(uid).context());
+    let parent = Context::new().with_remote_span_context(runs::ids(uid).context());
     // This fails only without an exporter, and then there is no trace.
     let _ = span.set_parent(parent);
     let pipeline = runs::pipeline(uid).map(|name| ("cicd.pipeline.name", name));
@@ -160,7 +160,7 @@ pub fn join_workflow(span: &Span, uid: &str) {
 
 /// The id of the trace of the workflow `uid`, in hexadecimal; `None` if no traces are sent.
 pub(crate) fn trace_id(uid: &str) -> Option<String> {
-    sends_traces().then(|| runs::place(uid).trace.to_string())
+    sends_traces().then(|| runs::ids(uid).trace.to_string())
 }
 
 /// Sets attributes of `span` that are for traces alone: those of a `tracing` span are in each line of the log too.
@@ -176,7 +176,7 @@ pub(crate) fn fail(span: &Span, class: &'static str, why: &str) {
 
 /// Links `span` to the span that `traceparent` names. An invalid text is ignored.
 pub(crate) fn link(span: &Span, traceparent: &str) {
-    if let Some(context) = run_place::parse(traceparent) {
+    if let Some(context) = run_ids::parse(traceparent) {
         span.add_link(context);
     }
 }

@@ -12,7 +12,7 @@ use opentelemetry::{Context, KeyValue};
 
 use super::SCOPE;
 use super::ids::with_ids;
-use super::run_place::{RunPlace, TraceOrigin};
+use super::run_ids::{RunIds, TraceOrigin};
 
 /// The most runs that are open at a time. Those of further workflows get no span of their own; their steps do.
 const MOST: usize = 10_000;
@@ -68,7 +68,7 @@ impl RunResult {
 
 struct OpenRun {
     run: Run,
-    place: RunPlace,
+    ids: RunIds,
     delivery: Option<String>,
     began: SystemTime,
     /// The result of each step's last attempt.
@@ -92,15 +92,15 @@ pub(crate) fn begin_run(run: Run, origin: &TraceOrigin) {
     if open.len() >= MOST {
         return;
     }
-    let place = RunPlace::of(&run.uid, origin);
+    let ids = RunIds::of(&run.uid, origin);
     let (delivery, results) = (origin.delivery_id(), HashMap::new());
     let uid = run.uid.clone();
-    open.entry(uid).or_insert(OpenRun { run, place, delivery, began: SystemTime::now(), results });
+    open.entry(uid).or_insert(OpenRun { run, ids, delivery, began: SystemTime::now(), results });
 }
 
-/// Where the workflow `uid` is in a trace.
-pub(super) fn place(uid: &str) -> RunPlace {
-    open().get(uid).map_or_else(|| RunPlace::of(uid, &TraceOrigin::default()), |run| run.place)
+/// The ids of the workflow `uid` in its trace.
+pub(super) fn ids(uid: &str) -> RunIds {
+    open().get(uid).map_or_else(|| RunIds::of(uid, &TraceOrigin::default()), |run| run.ids)
 }
 
 /// The name of the pipeline that the workflow `uid` is a run of: that of its template, or its own.
@@ -139,7 +139,7 @@ pub(crate) fn forget_runs() {
 fn send(open: OpenRun) {
     // The worst result: an exit handler or a notification succeeds after a failure too.
     let result = open.results.values().copied().max().unwrap_or(RunResult::Cancellation);
-    let OpenRun { place, run, began, .. } = &open;
+    let OpenRun { ids, run, began, .. } = &open;
     let name = run.template.as_ref().map_or_else(|| "RUN".to_owned(), |template| format!("RUN {template}"));
     // The creation time is in whole seconds, and of another clock.
     let started = run.created.map_or(*began, |created| created.min(*began));
@@ -147,9 +147,9 @@ fn send(open: OpenRun) {
         .with_kind(SpanKind::Server)
         .with_start_time(started)
         .with_attributes(attributes(&open, result));
-    let above = place.above().map(|above| Context::new().with_remote_span_context(above)).unwrap_or_default();
+    let above = ids.above().map(|above| Context::new().with_remote_span_context(above)).unwrap_or_default();
     let tracer = opentelemetry::global::tracer(SCOPE);
-    let mut span = with_ids(place.trace, place.span, || tracer.build_with_context(builder, &above));
+    let mut span = with_ids(ids.trace, ids.span, || tracer.build_with_context(builder, &above));
     if result.is_error() {
         span.set_status(Status::error("a step of the workflow failed"));
     }
@@ -192,10 +192,10 @@ mod tests {
         begun(uid, Some(delivery));
         // A second delivery changes the annotation.
         begun(uid, Some("1af76519-16cd-43dd-8448-eb211c80319c"));
-        assert_eq!(place(uid).trace.to_string(), delivery.replace('-', ""));
+        assert_eq!(ids(uid).trace.to_string(), delivery.replace('-', ""));
         assert_eq!(pipeline(uid).as_deref(), Some("api-5e8e"));
         end_run(uid);
-        assert_eq!(place(uid).trace.to_string(), uid.replace('-', ""));
+        assert_eq!(ids(uid).trace.to_string(), uid.replace('-', ""));
     }
 
     #[test]

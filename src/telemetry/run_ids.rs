@@ -1,4 +1,4 @@
-//! Where a workflow is in a trace: the id of the trace, of the workflow's span, and of the span above that.
+//! The ids of a workflow in a trace: of the trace, of the workflow's span, and of the span above that.
 //!
 //! Every process computes the same ids from the same workflow, so the parts of one trace need no coordinator.
 
@@ -24,15 +24,15 @@ impl TraceOrigin {
 
 /// The ids of a workflow's span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RunPlace {
+pub(super) struct RunIds {
     pub(super) trace: TraceId,
     pub(super) span: SpanId,
     /// Invalid if there is no span above the workflow's.
     pub(super) parent: SpanId,
 }
 
-impl RunPlace {
-    /// The place of the workflow `uid`. The trace is that of the `traceparent`; without one, the delivery's id is the
+impl RunIds {
+    /// The ids for the workflow `uid`. The trace is that of the `traceparent`; without one, the delivery's id is the
     /// id of the trace; without a delivery, the uid is. The id of the span is a hash of the uid.
     pub(super) fn of(uid: &str, origin: &TraceOrigin) -> Self {
         let digest = Sha256::digest(uid.as_bytes());
@@ -97,9 +97,9 @@ mod tests {
     const DELIVERY: &str = "0af76519-16cd-43dd-8448-eb211c80319c";
     const PARENT: &str = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    fn place(uid: &str, traceparent: Option<&str>, delivery: Option<&str>) -> RunPlace {
+    fn ids(uid: &str, traceparent: Option<&str>, delivery: Option<&str>) -> RunIds {
         let [traceparent, delivery] = [traceparent, delivery].map(|text| text.map(str::to_owned));
-        RunPlace::of(uid, &TraceOrigin { traceparent, delivery })
+        RunIds::of(uid, &TraceOrigin { traceparent, delivery })
     }
 
     #[test]
@@ -116,27 +116,23 @@ mod tests {
             (None, Some("+af76519-16cd-43dd-8448-eb211c80319c"), uid.as_str(), none),
         ];
         for (traceparent, delivery, trace, parent) in rows {
-            let place = place(UID, traceparent, delivery);
+            let ids = ids(UID, traceparent, delivery);
             assert_eq!(
-                (place.trace.to_string().as_str(), place.parent),
+                (ids.trace.to_string().as_str(), ids.parent),
                 (trace, parent),
                 "{traceparent:?} {delivery:?}"
             );
-            assert_eq!(
-                place.span,
-                super::RunPlace::of(UID, &TraceOrigin::default()).span,
-                "of the uid alone"
-            );
-            assert_eq!(place.above().is_some(), parent != none);
+            assert_eq!(ids.span, super::RunIds::of(UID, &TraceOrigin::default()).span, "of the uid alone");
+            assert_eq!(ids.above().is_some(), parent != none);
         }
     }
 
     #[test]
     fn a_workflow_without_a_uuid_still_has_one_trace() {
         for uid in ["", "not-a-uuid"] {
-            let place = place(uid, None, None);
-            assert!(place.context().is_valid(), "{uid}");
-            assert_eq!(place, super::RunPlace::of(uid, &TraceOrigin::default()));
+            let ids = ids(uid, None, None);
+            assert!(ids.context().is_valid(), "{uid}");
+            assert_eq!(ids, super::RunIds::of(uid, &TraceOrigin::default()));
         }
     }
 
