@@ -1,5 +1,7 @@
 //! Reads credentials by reference from the workflow's namespace, and registers them with the redactor.
 
+mod chat;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,6 @@ use super::context::Cx;
 use crate::forge;
 use crate::git::{Credentials, RepoUrl};
 use crate::kube::{Secret, SecretError, Secrets};
-use crate::notify::WebhookAddress;
 use crate::oci::Auth;
 use crate::outcome::{Fault, StepError};
 use crate::redact::Redactor;
@@ -114,45 +115,6 @@ impl Engine {
     ) -> Result<SecretString, StepError> {
         let secret = self.secret_for(cx, &reference.name, &Wanted { purpose, server: None }).await?;
         Ok(remembered(secret.key(&reference.key)?, &cx.redactor))
-    }
-
-    /// The address of a webhook under `reference`, if the Secret may be sent to the server that it names. The second value is that
-    /// use, for the other Secrets of the request.
-    pub(super) async fn webhook_address(
-        &self,
-        cx: &Cx,
-        reference: &SecretKey,
-    ) -> Result<(WebhookAddress, Wanted), StepError> {
-        let secret = self.secret(cx, &reference.name).await?;
-        let found = secret.short_key(&reference.key, MAX_LOGIN);
-        let server = found.as_ref().ok().and_then(|value| {
-            let address = WebhookAddress::parse(value).ok()?;
-            Server::at(&address.origin()).ok()
-        });
-        let wanted = Wanted { purpose: Use::Chat, server };
-        // The use is checked first: an error about the value would tell something of a Secret that is for something else.
-        self.secret_rules.admit(&cx.workflow.namespace, &secret, &wanted)?;
-        let value = found?;
-        let address = WebhookAddress::parse(&value).map_err(|why| {
-            StepError::user(format!("secret `{}`, key `{}`: {why}", reference.name, reference.key))
-        })?;
-        // The origin alone stands in messages.
-        if !address.is_origin() {
-            cx.redactor.remember(&value);
-        }
-        address.secret_parts().for_each(|part| cx.redactor.remember(&part));
-        Ok((address, wanted))
-    }
-
-    /// The text that `reference` names, for a request to the server of `wanted`.
-    pub(super) async fn chat_value(
-        &self,
-        cx: &Cx,
-        reference: &SecretKey,
-        wanted: &Wanted,
-    ) -> Result<SecretString, StepError> {
-        let secret = self.secret_for(cx, &reference.name, wanted).await?;
-        Ok(remembered(secret.short_key(&reference.key, MAX_LOGIN)?, &cx.redactor))
     }
 
     /// The credentials for `repo`: anonymous without a reference, otherwise the Secret's token, or its
