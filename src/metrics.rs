@@ -4,6 +4,7 @@
 mod agent;
 mod builds;
 mod deployments;
+mod kinds;
 mod names;
 mod outcomes;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::limits::descriptors::Descriptors;
 use builds::Builds;
 use deployments::Deployments;
+use kinds::KindMetrics;
 
 pub use agent::{AgentMetrics, ReportOutcome, TaskCount};
 pub use builds::WaitingBuild;
@@ -30,12 +32,6 @@ pub use outcomes::{BuildOutcome, DeploymentOutcome, StepOutcome, WriteBackResult
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MessageLabels {
-    to: &'static str,
     result: &'static str,
 }
 
@@ -75,14 +71,7 @@ pub struct Metrics {
     tasks: Gauge,
     open_files: Gauge,
     waited: Histogram,
-    push_attempts: Counter,
-    manifests: Family<ResultLabels, Counter>,
-    refreshes: Family<ResultLabels, Counter>,
-    syncs: Family<ResultLabels, Counter>,
-    commit_statuses: Family<ResultLabels, Counter>,
-    notifications: Family<MessageLabels, Counter>,
-    copied_bytes: Counter,
-    spared_blobs: Family<ResultLabels, Counter>,
+    kinds: KindMetrics,
     builds: Builds,
     deployments: Deployments,
 }
@@ -121,54 +110,7 @@ impl Metrics {
                 // 5 ms to 22 min.
                 Histogram::new(exponential_buckets(0.005, 4.0, 10)),
             ),
-            push_attempts: add(
-                &mut registry,
-                "git_push_attempts",
-                "Pushes tried, conflicts included",
-                Counter::default(),
-            ),
-            manifests: add(
-                &mut registry,
-                "manifest_updates",
-                "Manifest updates that ended well, by what became of the change",
-                Family::default(),
-            ),
-            refreshes: add(
-                &mut registry,
-                "argocd_refreshes",
-                "Refreshes of Argo CD Applications after a commit, by result",
-                Family::default(),
-            ),
-            syncs: add(
-                &mut registry,
-                "syncs",
-                "Waits for a deployment that ended, by result",
-                Family::default(),
-            ),
-            commit_statuses: add(
-                &mut registry,
-                "commit_statuses",
-                "Commit statuses of forges, by whether they were written",
-                Family::default(),
-            ),
-            notifications: add(
-                &mut registry,
-                "notifications",
-                "Messages of `notify`, by service and result; `digested` are those that were sent together with others",
-                Family::default(),
-            ),
-            copied_bytes: add(
-                &mut registry,
-                "push_copied_bytes",
-                "Bytes of blobs that push steps copied between repositories",
-                Counter::default(),
-            ),
-            spared_blobs: add(
-                &mut registry,
-                "push_spared_blobs",
-                "Blobs that push steps did not copy, by why",
-                Family::default(),
-            ),
+            kinds: KindMetrics::register(&mut registry),
             builds: Builds::register(&mut registry),
             deployments: Deployments::register(&mut registry),
             registry,
@@ -198,41 +140,6 @@ impl Metrics {
     /// Records how long a job waited for a slot.
     pub fn job_waited(&self, waited: Duration) {
         self.waited.observe(waited.as_secs_f64());
-    }
-
-    /// Records the outcome of a write-back and the number of its pushes.
-    pub fn write_back_ended(&self, result: WriteBackResult, attempts: u64) {
-        self.push_attempts.inc_by(attempts);
-        self.manifests.get_or_create(&ResultLabels { result: result.label() }).inc();
-    }
-
-    /// Records whether a refresh of Argo CD succeeded.
-    pub fn refreshed(&self, done: bool) {
-        let result = if done { "refreshed" } else { "failed" };
-        self.refreshes.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// Records the end of a wait for a deployment: `healthy`, `superseded`, `reverted` or `failed`.
-    pub fn synced(&self, result: &'static str) {
-        self.syncs.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// Records a commit status: `posted`, `unchanged` or `failed`.
-    pub fn commit_status_set(&self, result: &'static str) {
-        self.commit_statuses.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// Records what became of a message to the service `to`: `sent`, `digested` or `failed`.
-    pub fn notified(&self, to: &'static str, result: &'static str) {
-        self.notifications.get_or_create(&MessageLabels { to, result }).inc();
-    }
-
-    /// Records a copy: its bytes, and the blobs that were mounted or present.
-    pub fn copied(&self, bytes: u64, mounted: u64, present: u64) {
-        self.copied_bytes.inc_by(bytes);
-        for (result, count) in [("mounted", mounted), ("present", present)] {
-            self.spared_blobs.get_or_create(&ResultLabels { result }).inc_by(count);
-        }
     }
 
     /// Records the status of an answer to a request.
