@@ -66,7 +66,7 @@ pub(super) async fn run(engine: &Engine, poll: &Poll, cx: &Cx) -> Result<Success
     let sweep = Sweep {
         engine,
         cx,
-        git: engine.git.of(engine.tenancy.tenant(&cx.workflow)),
+        git: engine.tenant_git(cx),
         submitter,
         list_servers: Servers::default(),
         git_servers: Servers::default(),

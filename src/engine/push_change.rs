@@ -33,7 +33,7 @@ impl Engine {
         }
         cx.now(format!("comparing the commits of the push to {}", push.repo));
         let credentials = self.git_credentials(cx, &push.repo, push.secret.as_ref()).await?;
-        let git = self.git.of(self.tenancy.tenant(&cx.workflow));
+        let git = self.tenant_git(cx);
         let mut reader = PushReader::new(&git, &push.repo, &credentials).await?;
         let Some(before) = before.filter(|before| before.len() == after.len()) else {
             reader.commit(after).await?;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::context::Cx;
 use super::{Engine, Workflow};
 use crate::argocd::Application;
-use crate::git::RepoUrl;
+use crate::git::{Git, RepoUrl};
 use crate::oci::{CacheRights, TokenIssuer};
 use crate::outcome::StepError;
 use crate::policy::{Policy, Refused};
@@ -194,5 +195,10 @@ impl Engine {
     /// A user error: the name that was used, and the list of the policy that lacks it.
     pub fn permits(&self, namespace: &str, step: &Step) -> Result<(), StepError> {
         self.tenancy.check(namespace, step).map_err(StepError::user)
+    }
+
+    /// The Git client for the step of `cx`, which uses the share of memory of the step's namespace.
+    pub(super) fn tenant_git(&self, cx: &Cx) -> Git {
+        self.git.of(self.tenancy.tenant(&cx.workflow))
     }
 }

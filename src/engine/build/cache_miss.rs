@@ -181,7 +181,7 @@ async fn changed(engine: &Engine, build: &Build, before: &str, after: &str, cx: 
     let context = &build.context;
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await.ok()?;
     let repo = context.repo.at_buildkit_url();
-    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let git = engine.tenant_git(cx);
     let mut reader = PushReader::new(&git, &repo, &credentials).await.ok()?;
     let PushedTrees::Both = reader.trees(before, after).await.ok()? else { return None };
     let files = reader.changed(before, after).await.ok()??;

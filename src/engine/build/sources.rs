@@ -48,7 +48,7 @@ pub(super) async fn read(
 ) -> Result<Readable, StepError> {
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
     let repo = context.repo.at_buildkit_url();
-    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let git = engine.tenant_git(cx);
     let mut top = git.open(&repo, &credentials, &context.revision).await?;
     let subdir = context.subdir.as_deref().unwrap_or_default();
     for base in BTreeSet::from(["", subdir]) {

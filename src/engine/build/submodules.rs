@@ -174,7 +174,7 @@ impl SubmoduleReader<'_> {
         credentials: Credentials,
         sha: &str,
     ) -> Result<(Snapshot, Credentials), GitError> {
-        let git = self.engine.git.of(self.engine.tenancy.tenant(&self.cx.workflow));
+        let git = self.engine.tenant_git(self.cx);
         match git.open(repo, &credentials, sha).await {
             Err(refused)
                 if refused.is_unknown_there() && matches!(credentials, Credentials::Basic { .. }) =>

@@ -55,7 +55,7 @@ async fn link(shared: &Shared<'_>) {
 
 async fn message(shared: &Shared<'_>, gitops: &GitOps, commit: &str) -> Result<Option<String>, StepError> {
     let credentials = shared.engine.git_credentials(shared.cx, &gitops.repo, gitops.secret.as_ref()).await?;
-    let git = shared.engine.git.of(shared.engine.tenancy.tenant(&shared.cx.workflow));
+    let git = shared.engine.tenant_git(shared.cx);
     let source = SourceCommit { repo: gitops.repo.clone(), credentials, commit: commit.to_owned() };
     Ok(commit_message(&git, &source).await?)
 }

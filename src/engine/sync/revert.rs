@@ -68,7 +68,9 @@ pub(in crate::engine) async fn reverted_by_node(
     cx: &Cx,
 ) -> Option<StepError> {
     let log = async {
-        Ok::<_, StepError>(git(engine, cx).branch_log(&branches(engine, revert, cx).await?, None).await?)
+        Ok::<_, StepError>(
+            engine.tenant_git(cx).branch_log(&branches(engine, revert, cx).await?, None).await?,
+        )
     };
     let log = log.await.unwrap_or_else(|error| {
         warn!(error = %error.message, "cannot tell whether this workflow has reverted its commit");
@@ -78,10 +80,6 @@ pub(in crate::engine) async fn reverted_by_node(
         let commit = reverted_by_workflow(&entry.message, &cx.workflow.uid)?;
         Some(report::reverted_earlier(&commit, &entry.oid.to_string(), &revert.branch))
     })
-}
-
-fn git(engine: &Engine, cx: &Cx) -> Git {
-    engine.git.of(engine.tenancy.tenant(&cx.workflow))
 }
 
 async fn branches(engine: &Engine, revert: &Revert, cx: &Cx) -> Result<Branches, StepError> {
@@ -137,7 +135,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn git(&self) -> Git {
-        git(self.shared.engine, self.shared.cx)
+        self.shared.engine.tenant_git(self.shared.cx)
     }
 
     async fn branches(&self) -> Result<Branches, StepError> {

@@ -188,7 +188,7 @@ impl<'a> Shared<'a> {
             return Ok(RevisionOrder::Unknown);
         };
         let credentials = self.engine.git_credentials(self.cx, &gitops.repo, gitops.secret.as_ref()).await?;
-        let git = self.engine.git.of(self.engine.tenancy.tenant(&self.cx.workflow));
+        let git = self.engine.tenant_git(self.cx);
         let ours = SourceCommit { repo: gitops.repo.clone(), credentials, commit: commit.clone() };
         Ok(match compare_ancestry(&git, &ours, revision).await? {
             CommitOrder::Older => RevisionOrder::Newer,

@@ -31,7 +31,7 @@ pub(super) async fn read(
     cx: &Cx,
 ) -> Result<(UsedImages, Vec<ReadBranch>), StepError> {
     let (wanted, mut used, mut read) = (Arc::new(Wanted::of(tags)), UsedImages::default(), Vec::new());
-    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let git = engine.tenant_git(cx);
     for InUse { repo, branch, files, secret } in in_use {
         cx.now(format!("reading {repo}, branch {branch}"));
         let credentials = engine.git_credentials(cx, repo, secret.as_ref()).await?;
@@ -70,7 +70,7 @@ async fn with(
 
 /// Checks that no branch has moved since it was read.
 pub(super) async fn check_unmoved(engine: &Engine, read: &[ReadBranch], cx: &Cx) -> Result<(), StepError> {
-    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let git = engine.tenant_git(cx);
     for ReadBranch { branches, tip } in read {
         if git.branch_tip(branches).await.map_err(|error| unread(error.into()))? != *tip {
             return Err(StepError::transient(format!(

@@ -127,7 +127,7 @@ async fn ask(
     let context = &build.context;
     let credentials = engine.git_credentials(cx, &context.repo, context.secret.as_ref()).await?;
     let repo = context.repo.at_buildkit_url();
-    let git = engine.git.of(engine.tenancy.tenant(&cx.workflow));
+    let git = engine.tenant_git(cx);
     let RefNames { default_branch, found } = git.ref_names(&repo, &credentials, step_commit.git_ref).await?;
     let (Some(commit), Some(git_ref)) = (&step_commit.commit, step_commit.git_ref) else {
         return Ok(CommitNames { default_branch, name: step_commit.unasked() });
