@@ -1,6 +1,7 @@
 //! The task that reads the watch of one namespace.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Mutex, Weak};
 use std::time::Duration;
 
@@ -32,13 +33,6 @@ pub(super) struct Reader {
     was_idle: bool,
 }
 
-/// Whether the task goes on.
-#[derive(PartialEq)]
-enum Then {
-    Continue,
-    End,
-}
-
 impl Reader {
     pub(super) fn new(
         cluster: &Cluster,
@@ -57,17 +51,17 @@ impl Reader {
                 event = self.events.next() => match event {
                     Some(Ok(event)) => self.take(event),
                     Some(Err(error)) => self.fail(error),
-                    None => Then::End,
+                    None => ControlFlow::Break(()),
                 },
                 _ = looks.tick() => self.look(),
             };
-            if then == Then::End {
+            if then.is_break() {
                 return;
             }
         }
     }
 
-    fn take(&mut self, event: NamespaceEvent) -> Then {
+    fn take(&mut self, event: NamespaceEvent) -> ControlFlow<()> {
         match event {
             NamespaceEvent::Relisting => self.with(Topics::relist),
             NamespaceEvent::Listed => self.with(Topics::listed),
@@ -75,7 +69,7 @@ impl Reader {
             NamespaceEvent::Seen { name, object } => self.see(&name, &object),
             NamespaceEvent::Watching => self.away = None,
         }
-        Then::Continue
+        ControlFlow::Continue(())
     }
 
     /// Reads an object if somebody waits for it.
@@ -88,7 +82,7 @@ impl Reader {
         }
     }
 
-    fn fail(&mut self, error: KubeError) -> Then {
+    fn fail(&mut self, error: KubeError) -> ControlFlow<()> {
         if error.fault() != Fault::Transient {
             warn!(
                 "all Applications in namespace `{}` cannot be watched together, so each wait has a watch of its own: {error}",
@@ -101,34 +95,34 @@ impl Reader {
         if since.elapsed() > AWAY {
             self.with(|topics| topics.tell_all(&News::Away(error)));
         }
-        Then::Continue
+        ControlFlow::Continue(())
     }
 
     /// Ends the watch. Each wait continues with one of its own.
-    fn refused(&self) -> Then {
+    fn refused(&self) -> ControlFlow<()> {
         if let Some(namespaces) = self.namespaces.upgrade() {
             let refused = Namespace::Refused(Instant::now() + REFUSED);
             // The receivers learn it when the senders are dropped.
             locked(&namespaces).insert(self.namespace.clone(), refused);
         }
-        Then::End
+        ControlFlow::Break(())
     }
 
     /// Ends the watch if nobody has waited since the last look.
-    fn look(&mut self) -> Then {
-        let Some(namespaces) = self.namespaces.upgrade() else { return Then::End };
+    fn look(&mut self) -> ControlFlow<()> {
+        let Some(namespaces) = self.namespaces.upgrade() else { return ControlFlow::Break(()) };
         let mut namespaces = locked(&namespaces);
         let Some(Namespace::Watched { topics, .. }) = namespaces.get_mut(&self.namespace) else {
-            return Then::End;
+            return ControlFlow::Break(());
         };
         let is_idle = topics.prune();
         if is_idle && self.was_idle {
             // Under the same lock in which subscriptions are made, so that none is lost.
             namespaces.remove(&self.namespace);
-            return Then::End;
+            return ControlFlow::Break(());
         }
         self.was_idle = is_idle;
-        Then::Continue
+        ControlFlow::Continue(())
     }
 
     fn with(&self, act: impl FnOnce(&mut Topics)) {
