@@ -115,3 +115,22 @@ fn outputs(found: &Found<'_>, facts: &Facts) -> Outputs {
     ];
     Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The exit handlers of workflow-templates/ look for this sentence in the message of the node.
+    #[test]
+    fn an_exit_handler_finds_a_revert_in_the_message() {
+        let template = include_str!("../../../workflow-templates/ci-cd-buildkit-deploy.yaml");
+        assert!(template.contains("workflow.failures matches 'our commit [0-9a-f]+ was reverted'"));
+        let (commit, by) = ("a".repeat(40), "b".repeat(40));
+        let broken = || failed("`api` is Degraded".to_owned(), "", "Degraded");
+        let sentence = format!("our commit {} was reverted", short(&commit));
+        let is_found = |error: &StepError| error.message.contains(&sentence);
+        assert!(is_found(&reverted(broken(), &commit, &by, "main")));
+        assert!(is_found(&reverted_earlier(&commit, &by, "main")));
+        assert!(!is_found(&not_reverted(broken(), &commit, "a newer commit has set the value")));
+    }
+}
