@@ -8,16 +8,16 @@ use crate::forge::Status;
 use crate::oci::ImageRef;
 use crate::outcome::{Outputs, StepError, Success};
 use crate::step::CommitStatus;
-use crate::step::commit_status::{StatusReport, own_context};
+use crate::step::commit_status::{WantedStatus, own_context};
 
 pub(super) async fn run(engine: &Engine, status: &CommitStatus, cx: &Cx) -> Result<Success, StepError> {
-    let Some(report) = &status.report else {
+    let Some(wanted) = &status.wanted else {
         return Ok(Success {
             summary: "the commit status is off".to_owned(),
             outputs: completed(Outputs::new()),
         });
     };
-    match show(engine, report, cx).await {
+    match set_and_link(engine, wanted, cx).await {
         Err(error) if status.ignore_error => Ok(ignored(error)),
         shown => shown,
     }
@@ -41,22 +41,22 @@ fn completed(mut outputs: Outputs) -> Outputs {
 }
 
 /// Sets the status, and links the image.
-async fn show(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<Success, StepError> {
-    let set = set(engine, report, cx).await;
+async fn set_and_link(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result<Success, StepError> {
+    let set = set(engine, wanted, cx).await;
     engine.metrics.commit_status_set(match &set {
         Ok(SetStatus { posted: true, .. }) => "posted",
         Ok(_) => "unchanged",
         Err(_) => "failed",
     });
     let set = set?;
-    match link(engine, report, cx).await {
+    match link(engine, wanted, cx).await {
         Ok(linked) => {
-            let summary = format!("{}{}", set.summary(report), linked.map(link_text).unwrap_or_default());
+            let summary = format!("{}{}", set.summary(wanted), linked.map(link_text).unwrap_or_default());
             let linked = if linked.is_some() { "true" } else { "" };
             Ok(Success { summary, outputs: set.outputs(linked) })
         }
         Err(error) => {
-            let message = format!("{}, but the image is not linked: {}", set.summary(report), error.message);
+            let message = format!("{}, but the image is not linked: {}", set.summary(wanted), error.message);
             Err(StepError { message, outputs: set.outputs("false"), ..error })
         }
     }
@@ -70,11 +70,11 @@ struct SetStatus {
 }
 
 impl SetStatus {
-    fn summary(&self, report: &StatusReport) -> String {
+    fn summary(&self, wanted: &WantedStatus) -> String {
         let Status { commit, context, state, .. } = &self.status;
         let (commit, state) = (short(commit), state.name());
         let did = if self.posted { "is now" } else { "is already" };
-        format!("`{context}` {did} `{state}` at {commit} of {}", report.repo)
+        format!("`{context}` {did} `{state}` at {commit} of {}", wanted.repo)
     }
 
     fn outputs(&self, linked: &str) -> Outputs {
@@ -89,44 +89,44 @@ impl SetStatus {
     }
 }
 
-async fn set(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<SetStatus, StepError> {
-    if let Some(image) = &report.link_package {
-        check_registry(report, image)?;
+async fn set(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result<SetStatus, StepError> {
+    if let Some(image) = &wanted.link_package {
+        check_registry(wanted, image)?;
     }
-    cx.now(format!("setting the status of {} of {}", short(&report.commit), report.repo));
-    let token = engine.api_token(cx, &report.repository, &report.secret).await?;
+    cx.now(format!("setting the status of {} of {}", short(&wanted.commit), wanted.repo));
+    let token = engine.api_token(cx, &wanted.repository, &wanted.secret).await?;
     let page = || engine.argo_url.as_deref().map(|ui| cx.workflow.page(ui));
     let status = Status {
-        commit: report.commit.clone(),
-        context: report.context.clone().unwrap_or_else(|| own_context(&cx.workflow.namespace)),
-        state: report.state,
+        commit: wanted.commit.clone(),
+        context: wanted.context.clone().unwrap_or_else(|| own_context(&cx.workflow.namespace)),
+        state: wanted.state,
         // Everybody who sees the repository reads it.
-        description: cx.redactor.lines(&report.description),
-        url: report.url.clone().or_else(page),
+        description: cx.redactor.lines(&wanted.description),
+        url: wanted.url.clone().or_else(page),
     };
-    let posted = engine.forge.set_status(&report.repository, &token, &status).await?;
+    let posted = engine.forge.set_status(&wanted.repository, &token, &status).await?;
     Ok(SetStatus { status, posted })
 }
 
 /// The policy has compared the image with the list of its own registry. So it must be the image there that is linked.
-fn check_registry(report: &StatusReport, image: &ImageRef) -> Result<(), StepError> {
-    if report.repository.is_registry(image.registry()) {
+fn check_registry(wanted: &WantedStatus, image: &ImageRef) -> Result<(), StepError> {
+    if wanted.repository.is_registry(image.registry()) {
         return Ok(());
     }
     Err(StepError::user(format!(
         "commit-status.link-package: the image is in the registry {}, and the forge is {}; name an image in the forge's own \
          registry, or set `forge.url` to the address of its API at that registry",
         image.registry(),
-        report.repository.server()
+        wanted.repository.server()
     )))
 }
 
 /// Links the image, if the step asks for it. Returns whether it was not linked before.
-async fn link(engine: &Engine, report: &StatusReport, cx: &Cx) -> Result<Option<bool>, StepError> {
-    let Some(image) = &report.link_package else { return Ok(None) };
-    cx.now(format!("linking {} to {}", image.name(), report.repo));
-    let token = engine.api_token(cx, &report.repository, &report.secret).await?;
-    let linked = engine.forge.link_package(&report.repository, &token, image.repository()).await?;
+async fn link(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result<Option<bool>, StepError> {
+    let Some(image) = &wanted.link_package else { return Ok(None) };
+    cx.now(format!("linking {} to {}", image.name(), wanted.repo));
+    let token = engine.api_token(cx, &wanted.repository, &wanted.secret).await?;
+    let linked = engine.forge.link_package(&wanted.repository, &token, image.repository()).await?;
     Ok(Some(linked))
 }
 

@@ -124,7 +124,7 @@ fn is_off(template: &Step) -> bool {
         Step::Select(select) => select.push.is_none(),
         Step::Sign(sign) => sign.target.is_none(),
         Step::Sync(sync) => !sync.enabled,
-        Step::CommitStatus(status) => status.report.is_none(),
+        Step::CommitStatus(status) => status.wanted.is_none(),
         Step::Notify(notify) => notify.target.is_none(),
         _ => false,
     }

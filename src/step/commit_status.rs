@@ -17,14 +17,14 @@ const OURS: &str = "argo-buildkit";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitStatus {
     /// What is shown, and where; `None` if the step is off, and does nothing.
-    pub report: Option<StatusReport>,
+    pub wanted: Option<WantedStatus>,
     /// Whether the step succeeds although the status was not set.
     pub ignore_error: bool,
 }
 
 /// A status of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusReport {
+pub struct WantedStatus {
     /// The repository, as it is cloned.
     pub repo: RepoUrl,
     /// The same on its forge.
@@ -60,8 +60,8 @@ pub(crate) fn is_own_context(context: &str, namespace: &str) -> bool {
 
 /// Destructured completely, so that a new field does not compile until someone decides about it.
 pub(super) fn mentions(status: &CommitStatus) -> Vec<Mention> {
-    let Some(report) = &status.report else { return Vec::new() };
-    let StatusReport {
+    let Some(wanted) = &status.wanted else { return Vec::new() };
+    let WantedStatus {
         repo,
         api,
         context,
@@ -76,7 +76,7 @@ pub(super) fn mentions(status: &CommitStatus) -> Vec<Mention> {
         description: _,
         // A link for people. No request is sent there.
         url: _,
-    } = report;
+    } = wanted;
     let repository = Mention::repository("commit-status.repo", repo);
     let api = api.as_ref().map(|url| Mention {
         beside: Some(repo.clone()),

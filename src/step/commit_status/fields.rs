@@ -1,7 +1,7 @@
 //! Reads the fields of `commit-status`.
 
 use super::table::{COMMIT_STATUS, FORGE, STATES};
-use super::{CommitStatus, StatusReport};
+use super::{CommitStatus, WantedStatus};
 use crate::forge::{BadRepository, Dialect, ForgeRepository};
 use crate::git::RepoUrl;
 use crate::oci::ImageRef;
@@ -45,11 +45,11 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<CommitStatus, InvalidStep>
     let ForgeAddress { dialect, url: api } = fields.or_default("forge", forge)?;
     let ignore_error = fields.switch("ignore-error", false)?;
     let (Some(repo), Some(secret), Some(commit), Some(state)) = (repo, secret, commit, state) else {
-        return Ok(CommitStatus { report: None, ignore_error });
+        return Ok(CommitStatus { wanted: None, ignore_error });
     };
     let repository = repository(&repo, dialect, api.as_deref(), &fields)?;
     let Texts { context, description, url, link_package } = texts;
-    let report = StatusReport {
+    let wanted = WantedStatus {
         repo,
         repository,
         api,
@@ -61,7 +61,7 @@ pub(in crate::step) fn read(node: Node<'_>) -> Result<CommitStatus, InvalidStep>
         url,
         link_package,
     };
-    Ok(CommitStatus { report: enabled.then_some(report), ignore_error })
+    Ok(CommitStatus { wanted: enabled.then_some(wanted), ignore_error })
 }
 
 fn texts(fields: &mut Fields<'_>) -> Result<Texts, InvalidStep> {

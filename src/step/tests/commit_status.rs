@@ -2,12 +2,12 @@
 
 use super::{parse, parsed, with};
 use crate::forge::{Dialect, StatusState};
-use crate::step::commit_status::{StatusReport, is_own_context, own_context};
+use crate::step::commit_status::{WantedStatus, is_own_context, own_context};
 use crate::step::{MentionKind, Step};
 
-fn report(fields: &str) -> Result<StatusReport, String> {
+fn wanted(fields: &str) -> Result<WantedStatus, String> {
     match parse(&with("commit-status", fields)) {
-        Ok(Step::CommitStatus(status)) => Ok(status.report.unwrap()),
+        Ok(Step::CommitStatus(status)) => Ok(status.wanted.unwrap()),
         Ok(other) => panic!("{other:?}"),
         Err(invalid) => Err(invalid.to_string()),
     }
@@ -26,16 +26,16 @@ fn states_are_those_of_the_forges_and_of_argo() {
         ("Failed", StatusState::Failure),
         ("Error", StatusState::Error),
     ] {
-        assert_eq!(report(&format!("state: {word}")).unwrap().state, state);
+        assert_eq!(wanted(&format!("state: {word}")).unwrap().state, state);
     }
 }
 
 #[test]
 fn what_is_not_written_has_a_default_or_is_derived() {
-    let plain = report("").unwrap();
+    let plain = wanted("").unwrap();
     assert_eq!((plain.context, plain.url, plain.link_package), (None, None, None));
     assert_eq!((plain.repository.dialect(), plain.description.as_str()), (Dialect::Gitea, ""));
-    let full = report(
+    let full = wanted(
         "commit: DA39A3EE5E6B4B0D3255BFEF95601890AFD80709, context: 'shop/unit tests', description: \"a\\nb\", \
          url: 'https://ci.example/run?id=1', forge: {kind: github, url: 'https://git.example/api/v3/'}, \
          link-package: 'git.example/shop/api:1'",
@@ -45,8 +45,8 @@ fn what_is_not_written_has_a_default_or_is_derived() {
     assert_eq!(full.context.as_deref(), Some("shop/unit tests"));
     assert_eq!(full.api.as_deref(), Some("https://git.example/api/v3"));
     assert_eq!(full.repository.dialect(), Dialect::GitHub);
-    assert_eq!(report("forge: github").unwrap().repository.dialect(), Dialect::GitHub);
-    assert_eq!(report("repo: 'git@github.com:shop/api.git'").unwrap().repository.dialect(), Dialect::GitHub);
+    assert_eq!(wanted("forge: github").unwrap().repository.dialect(), Dialect::GitHub);
+    assert_eq!(wanted("repo: 'git@github.com:shop/api.git'").unwrap().repository.dialect(), Dialect::GitHub);
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn a_step_that_is_off_needs_nothing() {
          commit: da39a3ee5e6b4b0d3255bfef95601890afd80709}",
     ] {
         let Ok(Step::CommitStatus(off)) = parsed(body) else { panic!("{body}") };
-        assert_eq!((off.report, off.ignore_error), (None, false), "{body}");
+        assert_eq!((off.wanted, off.ignore_error), (None, false), "{body}");
     }
     let Ok(Step::CommitStatus(on)) = parse(&with("commit-status", "ignore-error: 'true'")) else {
         panic!("on")
     };
-    assert!(on.ignore_error && on.report.is_some());
+    assert!(on.ignore_error && on.wanted.is_some());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_is_no_status_is_refused() {
         ("target-url: 'https://ci.example'", "commit-status.target-url: unknown field"),
         ("sha: abc", "commit-status.sha: unknown field"),
     ] {
-        let said = report(fields).unwrap_err();
+        let said = wanted(fields).unwrap_err();
         assert!(said.contains(why), "{fields}: {said}");
         assert!(!said.contains("ghp") && !said.contains("a:b"), "{said}");
     }
