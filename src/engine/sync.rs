@@ -24,7 +24,7 @@ use crate::outcome::{StepError, Success};
 use crate::step::Sync;
 use report::Facts;
 pub(super) use revert::reverted_by_node;
-use shared::{Arrived, Broken, Ended, Shared, Target};
+use shared::{Arrived, CommitFailure, Ended, Shared, Target};
 
 pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success, StepError> {
     if !sync.enabled {
@@ -45,7 +45,7 @@ pub(super) async fn run(engine: &Engine, sync: &Sync, cx: &Cx) -> Result<Success
             engine.metrics.synced("superseded");
             Ok(report::superseded(&by, name.as_deref(), &facts))
         }
-        Err(Ended::Failed(error) | Ended::Broken(Broken { error, .. })) => {
+        Err(Ended::Failed(error) | Ended::CommitFailure(CommitFailure { error, .. })) => {
             engine.metrics.synced(report::failure(&error));
             Err(error)
         }
@@ -59,8 +59,8 @@ async fn deployed(shared: &Shared<'_>) -> Result<Vec<Arrived>, Ended> {
     }
     let targets: Vec<Target<'_>> = shared.targets().await?;
     match all(shared, &targets).await {
-        Err(Ended::Broken(broken)) => {
-            Err(Ended::Failed(revert::after_failure(shared, &targets, broken).await))
+        Err(Ended::CommitFailure(failure)) => {
+            Err(Ended::Failed(revert::after_failure(shared, &targets, failure).await))
         }
         ended => ended,
     }
@@ -89,7 +89,7 @@ async fn counted(
     let outcome = match &ended {
         Ok(_) => DeploymentOutcome::Healthy,
         Err(Ended::Superseded { .. }) => DeploymentOutcome::Superseded,
-        Err(Ended::Broken(_)) => DeploymentOutcome::Failed,
+        Err(Ended::CommitFailure(_)) => DeploymentOutcome::Failed,
         Err(Ended::Failed(error)) if report::is_failed(error) => DeploymentOutcome::Failed,
         Err(Ended::Failed(_)) => DeploymentOutcome::Error,
     };

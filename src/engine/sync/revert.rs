@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::report;
-use super::shared::{Broken, Shared, Target};
+use super::shared::{CommitFailure, Shared, Target};
 use crate::argocd::short;
 use crate::engine::Engine;
 use crate::engine::context::Cx;
@@ -89,21 +89,25 @@ async fn branches(engine: &Engine, revert: &Revert, cx: &Cx) -> Result<Branches,
 }
 
 /// Reverts the commit of a deployment that has failed. The error also says which commit reverts it, or why none does.
-pub(super) async fn after_failure(shared: &Shared<'_>, targets: &[Target<'_>], broken: Broken) -> StepError {
-    let Some(attempt) = Attempt::of(shared) else { return broken.error };
+pub(super) async fn after_failure(
+    shared: &Shared<'_>,
+    targets: &[Target<'_>],
+    failure: CommitFailure,
+) -> StepError {
+    let Some(attempt) = Attempt::of(shared) else { return failure.error };
     let Attempt { revert, commit, .. } = attempt;
     let (branch, repo) = (&revert.branch, &revert.gitops.repo);
     shared.cx.now(format!("reverting {} on {branch} of {repo}", short(commit)));
-    let end = attempt.run(&broken).await.unwrap_or_else(|error| RevertEnd::Refused(error.message));
+    let end = attempt.run(&failure).await.unwrap_or_else(|error| RevertEnd::Refused(error.message));
     match end {
         RevertEnd::Reverted(by) => {
-            info!(%commit, %by, "reverted the commit: {}", broken.cause);
+            info!(%commit, %by, "reverted the commit: {}", failure.cause);
             let untold = attempt.refresh(targets).await;
-            report::reverted(broken.error, commit, &by, &format!("{branch} of {repo}{untold}"))
+            report::reverted(failure.error, commit, &by, &format!("{branch} of {repo}{untold}"))
         }
         RevertEnd::Refused(why) => {
             info!(%commit, %why, "did not revert the commit");
-            report::not_reverted(broken.error, commit, &why)
+            report::not_reverted(failure.error, commit, &why)
         }
     }
 }
@@ -122,12 +126,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn run(&self, broken: &Broken) -> Result<RevertEnd, StepError> {
-        if broken.was_before {
+    async fn run(&self, failure: &CommitFailure) -> Result<RevertEnd, StepError> {
+        if failure.was_degraded_before {
             return Ok(RevertEnd::Refused("the Application was Degraded before it".to_owned()));
         }
         let limit = self.shared.deadline().saturating_duration_since(Instant::now());
-        let planned = within(limit, "the server of the GitOps repository", self.plan(&broken.cause)).await;
+        let planned = within(limit, "the server of the GitOps repository", self.plan(&failure.cause)).await;
         match planned.map_err(|late| StepError::transient(late.to_string()))?? {
             Plan::Known(end) => Ok(end),
             Plan::Write(inverse) => self.write(*inverse).await,

@@ -64,17 +64,17 @@ pub(super) enum Ended {
         by: String,
     },
     Failed(StepError),
-    /// The same, and our commit is what fails. So it can be reverted.
-    Broken(Broken),
+    /// The wait has failed, and our commit is the reason. So the commit can be reverted.
+    CommitFailure(CommitFailure),
 }
 
-/// A deployment that has failed by what our commit deploys.
+/// A deployment that has failed because of our commit.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct CommitFailure {
     /// What has failed, in one clause.
     pub(super) cause: String,
-    /// Whether the Application was in this state before our commit.
-    pub(super) was_before: bool,
+    /// Whether the Application was Degraded before our commit, too.
+    pub(super) was_degraded_before: bool,
     pub(super) error: StepError,
 }
 

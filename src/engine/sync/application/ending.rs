@@ -3,7 +3,7 @@
 use super::{Followed, Next, is_about_pods};
 use crate::argocd::{ApplicationState, Health, RevisionOrder, Waiting, short};
 use crate::engine::sync::report;
-use crate::engine::sync::shared::{Arrived, Broken, Ended};
+use crate::engine::sync::shared::{Arrived, CommitFailure, Ended};
 use crate::outcome::StepError;
 
 impl Followed<'_> {
@@ -25,9 +25,9 @@ impl Followed<'_> {
     fn given_up(&self, state: &ApplicationState, waiting: &Waiting) -> Ended {
         let error = self.error(state, waiting, "");
         match self.failure(state, waiting) {
-            Some(what) => Ended::Broken(Broken {
+            Some(what) => Ended::CommitFailure(CommitFailure {
                 cause: format!("{} {what}", self.target.application),
-                was_before: self.was_degraded,
+                was_degraded_before: self.was_degraded,
                 error,
             }),
             None => Ended::Failed(error),
