@@ -16,6 +16,10 @@ const SHARE: (usize, usize) = (4 << 10, 256 << 10);
 /// The most bytes of a line that are held at once, and that are shown.
 const LINE: u64 = 64 << 10;
 const SHOWN: usize = 4 << 10;
+/// Bytes beyond a limit that show that it is exceeded: those of one character.
+const MORE: usize = 4;
+/// The bytes in which the end of a step is looked for: a name may have 512.
+const HEAD: usize = 1 << 10;
 /// What a line takes besides its text, in bytes.
 const OVERHEAD: usize = 32;
 
@@ -75,7 +79,8 @@ impl LogSections {
 
 impl LogSection {
     fn push(&mut self, line: &str, share: usize) {
-        let line = text::cut(line.to_owned(), SHOWN);
+        // Only what may be shown is copied: a text that is cut afterwards keeps the memory of the whole.
+        let line = text::cut(text::head(line, SHOWN + MORE).to_owned(), SHOWN);
         self.bytes += line.len() + OVERHEAD;
         self.lines.push_back(line);
         while self.bytes > share && self.lines.len() > 1 {
@@ -90,6 +95,8 @@ impl LogSection {
 struct Owners<'a> {
     labels: HashMap<&'a str, usize>,
     names: HashMap<&'a str, usize>,
+    /// The bytes of the longest label. A line may have a colon in every third byte, and nobody looks for labels beyond.
+    longest: usize,
 }
 
 impl<'a> Owners<'a> {
@@ -99,17 +106,18 @@ impl<'a> Owners<'a> {
             labels.entry(step.label.as_str()).or_insert(at);
             names.entry(step.name.as_str()).or_insert(at);
         }
-        Self { labels, names }
+        let longest = steps.iter().map(|step| step.label.len()).max().unwrap_or_default();
+        Self { labels, names, longest }
     }
 
     /// The step that a line is of, and the line without the step's label.
     fn of_line<'l>(&self, line: &'l str) -> (Option<usize>, &'l str) {
-        let head = text::head(line, 2 * 512);
-        for (at, mark) in head.match_indices(": ") {
+        for (at, mark) in text::head(line, self.longest + MORE).match_indices(": ") {
             if let Some(step) = self.labels.get(&line[..at]) {
                 return (Some(*step), &line[at + mark.len()..]);
             }
         }
+        let head = text::head(line, HEAD);
         let ends = ENDS.iter().filter_map(|end| Some(&head[..head.rfind(end)?]));
         let step = std::iter::once(line).chain(ends).find_map(|name| self.names.get(name));
         (step.copied(), line)

@@ -218,6 +218,15 @@ fn of_a_huge_log_the_end_of_each_step_is_kept() {
 }
 
 #[test]
+fn a_line_that_is_cut_holds_no_more_than_is_shown() {
+    let log = format!("{}\n", "x".repeat(60 << 10)).repeat(100);
+    let sections = LogSections::read(&gzip(&log), &[]);
+    let (lines, held) = (&sections.others.lines, sections.others.lines.iter().map(String::capacity));
+    assert!(lines.len() > 50 && lines.iter().all(|line| line.ends_with("x…")), "{}", lines.len());
+    assert!(held.sum::<usize>() <= 512 << 10, "{:?}", lines.front().map(String::capacity));
+}
+
+#[test]
 fn lines_are_those_of_their_steps() {
     let log = "[3/3] RUN make\n[3/3] RUN make: a: b\n[3/3] RUN make DONE 2.0 s\n[2/3] COPY . . CACHED\n\
         [3/3] RUN make ERROR: exit code: 1\nwarning: [3/3] RUN make: x\n";
@@ -262,6 +271,9 @@ fn a_list_of_steps_may_come_from_anybody() {
     }
     let bomb = format!(r#"{{"cache-miss": "{}"}}"#, "0".repeat(9 << 20));
     assert_eq!(StepList::from_gzip(&gzip(&bomb)), None);
+    // Each step of three bytes takes a hundred in memory.
+    let swarm = format!(r#"{{"steps": [{}]}}"#, vec!["{}"; 2_000_000].join(","));
+    assert_eq!(StepList::from_gzip(&gzip(&swarm)), None);
 }
 
 /// The tags of a page with the names of their attributes. Panics at what only a text that broke out could write.
