@@ -154,12 +154,12 @@ async fn one(
     done: &Done<'_>,
     cx: &Cx,
 ) -> Result<Success, StepError> {
-    if let Some(revert) = revert
-        && let Some(reverted) = reverted_by_node(engine, revert, cx).await
+    let step = entry.resolve(&done.outputs).map_err(StepError::user)?;
+    if let (Some(revert), Step::UpdateManifest(update)) = (revert, &step)
+        && let Some(reverted) = reverted_by_node(engine, update, revert, cx).await
     {
         return Err(reverted);
     }
-    let step = entry.resolve(&done.outputs).map_err(StepError::user)?;
     engine.step(&step, cx).await
 }
 

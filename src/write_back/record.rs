@@ -50,11 +50,18 @@ pub(crate) fn reverts(message: &str, commit: &str) -> bool {
     is_ours || message.lines().any(|line| line.trim_end() == by_git)
 }
 
-/// The commit that the commit with this message reverts, if the workflow with this uid wrote that message.
-pub(crate) fn reverted_by_workflow(message: &str, uid: &str) -> Option<String> {
+/// The commit that the workflow with this uid reverts, by the commit with this message. Only those count that had set one of the
+/// manifests (`FILE TARGET`) of which `is_own` is true: a workflow may deploy several services.
+pub(crate) fn reverted_by_workflow(
+    message: &str,
+    uid: &str,
+    is_own: impl Fn(&str) -> bool,
+) -> Option<String> {
     let all = groups(message);
-    let group = all.iter().find(|group| values(group, WORKFLOW_UID).any(|other| other == uid))?;
-    values(group, REVERTS).next().map(str::to_owned)
+    let is_it = |group: &&Group| {
+        values(group, WORKFLOW_UID).any(|other| other == uid) && values(group, MANIFEST).any(&is_own)
+    };
+    values(all.iter().find(is_it)?, REVERTS).next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -96,8 +103,9 @@ mod tests {
         }
         let shared = render(&[&message("b/two", "c.yaml helm:tag"), &ours]);
         assert!(reverts(&shared, "abc") && !reverts(&shared, "abcd"));
-        assert_eq!(reverted_by_workflow(&shared, "uid-1").as_deref(), Some("abc"));
-        assert_eq!(reverted_by_workflow(&shared, "uid-2"), None);
+        let of = |uid: &str, manifest: &str| reverted_by_workflow(&shared, uid, |own| own == manifest);
+        assert_eq!(of("uid-1", "a.yaml helm:tag").as_deref(), Some("abc"));
+        assert_eq!((of("uid-2", "a.yaml helm:tag"), of("uid-1", "c.yaml helm:tag")), (None, None));
         assert!(reverts("Revert \"x\"\n\nThis reverts commit abc.\n", "abc"));
         assert!(!reverts("x\n\nThis reverts commit abc, reversing\n", "abc"));
     }

@@ -20,6 +20,7 @@ use crate::git::store::LogEntry;
 use crate::git::{FileSpec, Git};
 use crate::metrics::WriteBackResult;
 use crate::outcome::StepError;
+use crate::step::UpdateManifest;
 use crate::step::sync::{OnDegraded, Revert};
 use crate::time_limits::within;
 use crate::write_back::{Files, WriteBack, WriteError, part_of, reverted_by_workflow, reverts};
@@ -60,10 +61,11 @@ pub(super) async fn reverted_earlier(shared: &Shared<'_>) -> Option<StepError> {
     }
 }
 
-/// The error of a node that has reverted its commit and begins again: it was stopped before it could say so, or it is retried. It
-/// would commit the same values once more.
+/// The error of a node that has reverted its commit and begins again: it was stopped before it could say so, or it is retried. Its
+/// `update` would commit the same values once more.
 pub(in crate::engine) async fn reverted_by_node(
     engine: &Engine,
+    update: &UpdateManifest,
     revert: &Revert,
     cx: &Cx,
 ) -> Option<StepError> {
@@ -77,8 +79,20 @@ pub(in crate::engine) async fn reverted_by_node(
         Vec::new()
     });
     log.iter().find_map(|entry| {
-        let commit = reverted_by_workflow(&entry.message, &cx.workflow.uid)?;
+        let commit =
+            reverted_by_workflow(&entry.message, &cx.workflow.uid, |manifest| sets(update, manifest))?;
         Some(report::reverted_earlier(&commit, &entry.oid.to_string(), &revert.branch))
+    })
+}
+
+/// Whether `update` sets the manifest of a trailer `FILE TARGET`.
+fn sets(update: &UpdateManifest, manifest: &str) -> bool {
+    update.targets.iter().any(|target| {
+        target.edits.iter().any(|edit| {
+            let file =
+                manifest.strip_suffix(&edit.target.to_string()).and_then(|file| file.strip_suffix(' '));
+            file.is_some_and(|file| target.file.matches(file))
+        })
     })
 }
 

@@ -1,5 +1,7 @@
 //! One commit that reverts ours, and no second one.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{Deployment, VALUES, run_as, unhealthy};
@@ -64,6 +66,21 @@ async fn a_node_that_begins_again_does_not_commit_what_it_has_reverted() {
     let update = &node["steps"][0];
     let done = run_as(&shop.site.engine, "another", update).await.unwrap();
     assert_eq!((done.outputs["changed"].as_str(), shop.commits()), ("true", commits + 1));
+}
+
+#[tokio::test]
+async fn what_a_workflow_has_reverted_of_one_service_does_not_stop_another() {
+    let shop = Deployment::open(&[("values.yaml", VALUES), ("other.yaml", VALUES)]).await;
+    let ours = shop.deploy().await;
+    shop.degraded(&ours, json!({})).await;
+    let commits = shop.commits();
+    let other = shop.update(json!([{"file": "other.yaml", "helm": {"image.tag": "v2"}}]));
+    let node = json!({"steps": [other, shop.body("$(update-manifest.commit)", json!({}))]});
+    let (engine, workflow) = (Arc::clone(&shop.site.engine), shop.workflow.clone());
+    let step = tokio::spawn(async move { run_as(&engine, &workflow, &node).await });
+    let committed = async || (shop.commits() == commits + 1).then_some(());
+    until(|| "the commit of the other service".to_owned(), PATIENCE, committed).await;
+    step.abort();
 }
 
 #[tokio::test]
