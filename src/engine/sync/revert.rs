@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::report;
@@ -245,7 +245,11 @@ impl<'a> Attempt<'a> {
             engine.metrics.refreshed(refreshed.is_ok());
             refreshed
         });
-        let failed = join_all(refreshes).await.into_iter().find_map(Result::err);
-        failed.map(|error| format!("; Argo CD was not told of it: {error}")).unwrap_or_default()
+        // The outcome is lost if the step's time is over before it is told.
+        let why = match timeout_at(self.shared.deadline(), join_all(refreshes)).await {
+            Ok(refreshed) => refreshed.into_iter().find_map(Result::err).map(|error| error.to_string()),
+            Err(_) => Some("the step's time is over".to_owned()),
+        };
+        why.map(|why| format!("; Argo CD was not told of it: {why}")).unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! How a wait for an Application ends, and what it says.
 
 use super::{Followed, Next, is_about_pods};
-use crate::argocd::{ApplicationState, Health, RevisionOrder, Waiting, short};
+use crate::argocd::{ApplicationState, Health, RevisionOrder, SyncStatus, Waiting, short};
 use crate::engine::sync::report;
 use crate::engine::sync::shared::{Arrived, CommitFailure, Ended};
 use crate::outcome::StepError;
@@ -47,9 +47,14 @@ impl Followed<'_> {
         }
     }
 
-    /// Whether the Application is Degraded, and does not have our commit.
+    /// Whether the Application is Degraded, and does not have our commit. Argo CD compares with a commit before it applies it; until
+    /// then, the health is that of what ran before.
     pub(super) fn is_degraded_without_ours(&self, state: &ApplicationState) -> bool {
-        let has_ours = self.wanted.commit.is_some_and(|commit| state.revisions.iter().any(|it| it == commit));
+        let is_in = |revisions: &[String]| {
+            self.wanted.commit.is_some_and(|commit| revisions.iter().any(|revision| revision == commit))
+        };
+        let is_applied = state.sync != SyncStatus::OutOfSync || is_in(&state.operation.revisions);
+        let has_ours = is_in(&state.revisions) && is_applied;
         state.health == Health::Degraded && !has_ours && self.newer(state).is_none()
     }
 

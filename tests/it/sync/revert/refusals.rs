@@ -36,6 +36,20 @@ async fn an_application_that_was_degraded_before_says_nothing_about_the_commit()
 }
 
 #[tokio::test]
+async fn a_commit_that_is_compared_and_not_yet_applied_has_broken_nothing() {
+    let shop = Deployment::open(&[("values.yaml", VALUES)]).await;
+    let (first, ours) = (shop.head(), shop.deploy().await);
+    // update-manifest has refreshed the Application: Argo CD knows our commit before the step begins.
+    let mut compared = unhealthy(&ours);
+    compared["status"]["sync"]["status"] = json!("OutOfSync");
+    compared["status"]["operationState"]["syncResult"]["revision"] = json!(first);
+    shop.site.set(compared).await;
+    let failed = shop.degraded(&ours, json!({})).await;
+    assert!(failed.message.ends_with("the Application was Degraded before it"), "{}", failed.message);
+    assert_eq!(shop.head(), ours);
+}
+
+#[tokio::test]
 async fn without_the_field_and_after_other_failures_nothing_is_taken_back() {
     let shop = Deployment::open(&[("values.yaml", VALUES)]).await;
     let ours = shop.deploy().await;
