@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::state::ApplicationState;
-use crate::kube::{Cluster, KubeError};
+use crate::kube::Cluster;
 use reader::Reader;
 use topics::Topics;
 
@@ -46,9 +46,7 @@ pub(super) enum News {
     Changed(Arc<ApplicationState>),
     /// It was deleted, or its states are no longer in order: it must be read.
     Reread,
-    /// The API server has not answered for a minute.
-    Away(KubeError),
-    /// Nothing more will be known here.
+    /// Nothing more will be known here, or nothing for a while.
     Ended,
 }
 

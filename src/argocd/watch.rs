@@ -46,7 +46,6 @@ impl ApplicationWatch {
                     self.version = None;
                     self.own = self.applications.watch(&self.name);
                 }
-                News::Away(error) => return Err(error.into()),
                 News::Ended => self.leave(),
             }
         }

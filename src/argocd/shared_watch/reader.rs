@@ -17,7 +17,8 @@ use crate::argocd::state::ApplicationState;
 use crate::kube::{Cluster, KubeError, NamespaceEvent, argo};
 use crate::outcome::Fault;
 
-/// How long the API server may be away. It restarts now and then.
+/// How long the API server may be away. It restarts now and then. A list of all may also fail where one Application can be read, so each
+/// wait then continues with a watch of its own, which has its own patience.
 const AWAY: Duration = Duration::from_secs(60);
 
 /// How long the watch lasts after the last wait: once or twice this. The next push often comes soon.
@@ -50,7 +51,7 @@ impl Reader {
             let then = tokio::select! {
                 event = self.events.next() => match event {
                     Some(Ok(event)) => self.take(event),
-                    Some(Err(error)) => self.fail(error),
+                    Some(Err(error)) => self.fail(&error),
                     None => ControlFlow::Break(()),
                 },
                 _ = looks.tick() => self.look(),
@@ -82,7 +83,7 @@ impl Reader {
         }
     }
 
-    fn fail(&mut self, error: KubeError) -> ControlFlow<()> {
+    fn fail(&mut self, error: &KubeError) -> ControlFlow<()> {
         if error.fault() != Fault::Transient {
             warn!(
                 "all Applications in namespace `{}` cannot be watched together, so each wait has a watch of its own: {error}",
@@ -93,7 +94,7 @@ impl Reader {
         debug!(%error, "watching all Applications failed, trying again");
         let since = *self.away.get_or_insert_with(Instant::now);
         if since.elapsed() > AWAY {
-            self.with(|topics| topics.tell_all(&News::Away(error)));
+            self.with(|topics| topics.tell_all(&News::Ended));
         }
         ControlFlow::Continue(())
     }

@@ -95,3 +95,16 @@ async fn the_watch_ends_a_while_after_the_last_wait() {
     sleep(KEPT * 3).await;
     assert!(!is_watched());
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_all_cannot_be_listed_each_wait_goes_on_alone() {
+    let failing = tower::service_fn(|_: http::Request<Body>| async {
+        Ok::<_, Infallible>(http::Response::builder().status(503).body(Body::empty()).unwrap())
+    });
+    let shared = SharedWatch::new(Cluster::from(Client::new(failing, "default")));
+    let mut first = shared.subscribe("argocd", "api").unwrap();
+    assert!(matches!(first.next().await, News::Ended));
+    // A later wait is told, too.
+    let mut second = shared.subscribe("argocd", "web").unwrap();
+    assert!(matches!(second.next().await, News::Ended));
+}
