@@ -49,16 +49,33 @@ pub(super) struct Looker<'a> {
     tenant: &'a str,
     /// The right that is missing. It is asked for once.
     missing: Mutex<Option<String>>,
+    /// The same for Rollouts. Other workloads can be seen without it.
+    missing_of_rollouts: Mutex<Option<String>>,
 }
 
 impl<'a> Looker<'a> {
     pub(super) fn new(cluster: &'a Cluster, tenant: &'a str) -> Self {
-        Self { cluster, tenant, missing: Mutex::default() }
+        Self { cluster, tenant, missing: Mutex::default(), missing_of_rollouts: Mutex::default() }
+    }
+
+    /// The right without which nothing can be seen; `None` if it is not missing.
+    pub(super) fn missing(&self) -> Option<String> {
+        read(&self.missing)
     }
 
     /// What to grant so that more can be said; `None` if no right is missing.
-    pub(super) fn missing(&self) -> Option<String> {
-        self.missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    pub(super) fn advice(&self) -> Option<String> {
+        self.missing().or_else(|| read(&self.missing_of_rollouts))
+    }
+
+    /// Whether a workload of this kind may not be seen.
+    fn is_hidden(&self, kind: WorkloadKind) -> bool {
+        read(self.missing_of(kind)).is_some() || self.missing().is_some()
+    }
+
+    /// The place for the right to read a workload.
+    fn missing_of(&self, kind: WorkloadKind) -> &Mutex<Option<String>> {
+        if kind == WorkloadKind::Rollout { &self.missing_of_rollouts } else { &self.missing }
     }
 
     /// Looks at some workloads, and at their pods that run one of `images`.
@@ -73,7 +90,7 @@ impl<'a> Looker<'a> {
         // The semaphore is never closed.
         let Ok(_turn) = LOOKS.acquire().await else { return };
         for workload in workloads.iter().take(WORKLOADS) {
-            if self.missing().is_some() || self.one(workload, images, look).await.is_none() {
+            if self.is_hidden(workload.kind) || self.one(workload, images, look).await.is_none() {
                 look.is_partial = true;
             }
         }
@@ -83,31 +100,36 @@ impl<'a> Looker<'a> {
     async fn one(&self, workload: &WorkloadRef<'_>, images: &[ImageRef], look: &mut Look) -> Option<()> {
         let objects =
             self.cluster.tenant_objects(self.tenant, resource_of(workload.kind), workload.namespace).await;
-        let object = self.seen(self.seen(objects)?.get(workload.name).await)??;
+        let missing = self.missing_of(workload.kind);
+        let object = seen(seen(objects, missing)?.get(workload.name).await, missing)??;
         let state = rollout::state(workload.kind, &object);
         look.notes.extend(note(workload, &state));
         look.states.push(state);
         let labels = rollout::selector(&object)?;
         let objects =
             self.cluster.tenant_objects(self.tenant, resource("", "v1", "Pod"), workload.namespace).await;
-        let found = self.seen(self.seen(objects)?.list(&labels, PODS).await)?;
+        let found = seen(seen(objects, &self.missing)?.list(&labels, PODS).await, &self.missing)?;
         look.troubles.extend(pods::troubles(&found, images));
         Some(())
     }
+}
 
-    /// The answer to a request, or nothing. A right that is missing is kept.
-    fn seen<T>(&self, answer: Result<T, KubeError>) -> Option<T> {
-        let error = match answer {
-            Ok(seen) => return Some(seen),
-            Err(error) => error,
-        };
-        debug!("looking at the pods of a deployment failed: {error}");
-        if matches!(error, KubeError::Forbidden { .. } | KubeError::MayNotAct { .. }) {
-            let mut missing = self.missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            missing.get_or_insert_with(|| error.to_string());
-        }
-        None
+/// The answer to a request, or nothing. A right that is missing is kept in `missing`.
+fn seen<T>(answer: Result<T, KubeError>, missing: &Mutex<Option<String>>) -> Option<T> {
+    let error = match answer {
+        Ok(seen) => return Some(seen),
+        Err(error) => error,
+    };
+    debug!("looking at the pods of a deployment failed: {error}");
+    if matches!(error, KubeError::Forbidden { .. } | KubeError::MayNotAct { .. }) {
+        let mut missing = missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        missing.get_or_insert_with(|| error.to_string());
     }
+    None
+}
+
+fn read(missing: &Mutex<Option<String>>) -> Option<String> {
+    missing.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
 }
 
 impl Look {
@@ -144,7 +166,53 @@ pub(super) fn resource_of(kind: WorkloadKind) -> kube::api::ApiResource {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::convert::Infallible;
+
+    use kube::Client;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
     use super::*;
+
+    /// The answer of an API server where Rollouts may not be read.
+    fn answer(path: &str) -> (u16, Value) {
+        match path {
+            _ if path.contains("/rollouts/") => {
+                let (reason, message) = ("Forbidden", "no");
+                (
+                    403,
+                    json!({"kind": "Status", "status": "Failure", "reason": reason, "message": message, "code": 403}),
+                )
+            }
+            _ if path.ends_with("/pods") => {
+                (200, json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}))
+            }
+            _ => {
+                let spec = json!({"selector": {"matchLabels": {"app": "web"}}});
+                let metadata = json!({"name": "web"});
+                let kind = json!("Deployment");
+                (200, json!({"kind": kind, "apiVersion": "apps/v1", "metadata": metadata, "spec": spec}))
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_right_to_rollouts_other_workloads_are_seen() {
+        let server = tower::service_fn(|request: http::Request<Body>| async move {
+            let (status, body) = answer(request.uri().path());
+            let body = Body::from(body.to_string().into_bytes());
+            Ok::<_, Infallible>(http::Response::builder().status(status).body(body).unwrap())
+        });
+        let cluster = Cluster::from(Client::new(server, "default"));
+        let looker = Looker::new(&cluster, "builds");
+        let workload = |kind, name| WorkloadRef { kind, namespace: "shop", name };
+        let workloads = [workload(WorkloadKind::Rollout, "api"), workload(WorkloadKind::Deployment, "web")];
+        let look = looker.look(&workloads, &[]).await;
+        assert_eq!((look.states.len(), look.is_partial, looker.missing()), (1, true, None));
+        assert!(looker.advice().unwrap().contains("rollouts"), "{:?}", looker.advice());
+    }
 
     fn look(states: Vec<RolloutState>) -> Look {
         Look { states, ..Look::default() }

@@ -96,7 +96,7 @@ impl Followed<'_> {
         }
         if self.troubles.is_empty()
             && is_about_pods(waiting)
-            && let Some(missing) = self.shared.looker.missing()
+            && let Some(missing) = self.shared.looker.advice()
         {
             message.push_str(&format!("; its pods cannot be looked at: {missing}"));
         }
