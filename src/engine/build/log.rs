@@ -17,7 +17,7 @@ use super::attached_report;
 use super::inputs::Inputs;
 use super::part::Explained;
 use crate::buildkit::{BuildLog, Caption, Solved, Transcript};
-use crate::limits::Held;
+use crate::limits::{Budget, Held};
 use crate::oci::{BuildArtifact, Descriptor, ImageRef, OciError};
 use crate::outcome::StepError;
 use crate::report::StepList;
@@ -77,7 +77,8 @@ async fn begun(
     };
     let Kept { artifact, held, .. } = artifact(log, Some(subject), inputs, cx);
     let artifact = artifact.with_steps(steps(solved, explained, cx).to_gzip());
-    let kept = Kept { artifact, held, has_report: build.attach_report };
+    let memory = || attached_report::memory(engine.tenancy.tenant(&cx.workflow));
+    let kept = Kept { artifact, held, report: build.attach_report.then(memory) };
     Some(begin(engine, inputs, tag, kept, None))
 }
 
@@ -116,8 +117,8 @@ pub(super) async fn keep(
 struct Kept {
     artifact: BuildArtifact,
     held: Option<Held>,
-    /// Whether the report of the build is attached, too.
-    has_report: bool,
+    /// The memory for the report of the build, if it is attached, too.
+    report: Option<Budget>,
 }
 
 fn begin(
@@ -127,14 +128,14 @@ fn begin(
     kept: Kept,
     tag: Option<String>,
 ) -> LogUpload {
-    let Kept { artifact, held, has_report } = kept;
+    let Kept { artifact, held, report } = kept;
     let reference = format!("{}@{}", place.image.name(), artifact.digest());
     let (registry, auth, place) = (engine.registry.clone(), inputs.auth.clone(), place.clone());
     LogUpload::begin(reference, async move {
         let (_held, began) = (held, Instant::now());
         registry.attach(&artifact, &place.image, tag.as_deref(), &auth, place.insecure).await?;
-        if has_report {
-            Box::pin(attached_report::attach(&registry, &artifact, &place, &auth, began)).await;
+        if let Some(memory) = &report {
+            Box::pin(attached_report::attach(&registry, &artifact, &place, &auth, memory, began)).await;
         }
         Ok(())
     })
@@ -151,7 +152,7 @@ fn artifact(log: BuildLog, subject: Option<Descriptor>, inputs: &Inputs, cx: &Cx
     }
     let annotations = annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let artifact = BuildArtifact::new(log.gzip, subject, jiff::Timestamp::now().to_string(), annotations);
-    Kept { artifact, held: log.held, has_report: false }
+    Kept { artifact, held: log.held, report: None }
 }
 
 /// The descriptor of the pushed image: from the daemon or, for a build that was found again, from the registry.
