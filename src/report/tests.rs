@@ -272,8 +272,8 @@ fn a_list_of_steps_may_come_from_anybody() {
     let bomb = format!(r#"{{"cache-miss": "{}"}}"#, "0".repeat(9 << 20));
     assert_eq!(StepList::from_gzip(&gzip(&bomb)), None);
     // Each step of three bytes takes a hundred in memory.
-    let swarm = format!(r#"{{"steps": [{}]}}"#, vec!["{}"; 2_000_000].join(","));
-    assert_eq!(StepList::from_gzip(&gzip(&swarm)), None);
+    let many = format!(r#"{{"steps": [{}]}}"#, vec!["{}"; 2_000_000].join(","));
+    assert_eq!(StepList::from_gzip(&gzip(&many)), None);
 }
 
 /// The tags of a page with the names of their attributes. Panics at what only a text that broke out could write.

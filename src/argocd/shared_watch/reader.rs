@@ -18,7 +18,7 @@ use crate::kube::{Cluster, KubeError, NamespaceEvent, argo};
 use crate::outcome::Fault;
 
 /// How long the API server may be away. It restarts now and then. A list of all may also fail where one Application can be read, so each
-/// wait then continues with a watch of its own, which has its own patience.
+/// wait then continues with a watch of its own, which has its own limit.
 const AWAY: Duration = Duration::from_secs(60);
 
 /// How long the watch lasts after the last wait: once or twice this. The next push often comes soon.
