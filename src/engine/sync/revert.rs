@@ -20,10 +20,10 @@ use crate::git::store::LogEntry;
 use crate::git::{FileSpec, Git};
 use crate::metrics::WriteBackResult;
 use crate::outcome::StepError;
-use crate::step::UpdateManifest;
 use crate::step::sync::{OnDegraded, Revert};
+use crate::step::{Sync, UpdateManifest};
 use crate::time_limits::within;
-use crate::write_back::{Files, WriteBack, WriteError, part_of, reverted_by_workflow, reverts};
+use crate::write_back::{Files, WorkflowPart, WriteBack, WriteError, part_of, reverted_by_workflow, reverts};
 use inverse::{Inverse, file_of};
 
 /// How an attempt to revert our commit has ended.
@@ -52,7 +52,8 @@ struct Attempt<'a> {
 pub(super) async fn reverted_earlier(shared: &Shared<'_>) -> Option<StepError> {
     let attempt = Attempt::of(shared)?;
     match attempt.log().await {
-        Ok(log) => reverted_by(&log, attempt.commit)
+        Ok(log) => attempt
+            .reverted_by(&log)
             .map(|by| report::reverted_earlier(attempt.commit, &by, &attempt.revert.branch)),
         Err(error) => {
             warn!(error = %error.message, "cannot tell whether commit {} was reverted", attempt.commit);
@@ -126,11 +127,6 @@ pub(super) async fn after_failure(
     }
 }
 
-/// The first commit of `log` that reverts `commit`.
-fn reverted_by(log: &[LogEntry], commit: &str) -> Option<String> {
-    log.iter().find(|entry| reverts(&entry.message, commit)).map(|entry| entry.oid.to_string())
-}
-
 impl<'a> Attempt<'a> {
     /// `None` if the step does not revert, or names no commit.
     fn of(shared: &'a Shared<'a>) -> Option<Self> {
@@ -165,17 +161,40 @@ impl<'a> Attempt<'a> {
         Ok(self.git().branch_log(&self.branches().await?, Some(self.commit)).await?)
     }
 
+    /// Our commit.
+    fn ours<'l>(&self, log: &'l [LogEntry]) -> Option<&'l LogEntry> {
+        log.iter().find(|entry| entry.oid.to_string() == self.commit)
+    }
+
+    /// The part of our commit that is this step's.
+    fn part(&self, ours: &LogEntry) -> Result<WorkflowPart, &'static str> {
+        let Sync { images, applications, .. } = self.shared.sync;
+        let of_each = applications.iter().filter_map(|each| each.images.as_ref()).flatten();
+        let images: Vec<_> = images.iter().chain(of_each).cloned().collect();
+        part_of(&ours.message, &self.shared.cx.workflow.full_name(), &images)
+    }
+
+    /// The first commit of `log` that takes ours back, or this step's part of it.
+    fn reverted_by(&self, log: &[LogEntry]) -> Option<String> {
+        let part = self.ours(log).and_then(|ours| self.part(ours).ok());
+        let is_it = |entry: &&LogEntry| match &part {
+            Some(part) => part.is_reverted_by(&entry.message, self.commit),
+            None => reverts(&entry.message, self.commit),
+        };
+        log.iter().find(is_it).map(|entry| entry.oid.to_string())
+    }
+
     /// Reads what our commit changed.
     async fn plan(&self, cause: &str) -> Result<Plan, StepError> {
         let refused = |why: &str| Ok(Plan::Known(RevertEnd::Refused(why.to_owned())));
         let log = self.log().await?;
-        if let Some(by) = reverted_by(&log, self.commit) {
+        if let Some(by) = self.reverted_by(&log) {
             return Ok(Plan::Known(RevertEnd::Reverted(by)));
         }
-        let Some(ours) = log.iter().find(|entry| entry.oid.to_string() == self.commit) else {
+        let Some(ours) = self.ours(&log) else {
             return refused(&format!("it is not among the last commits of branch {}", self.revert.branch));
         };
-        let part = match part_of(&ours.message, &self.shared.cx.workflow.full_name()) {
+        let part = match self.part(ours) {
             Ok(part) => part,
             Err(why) => return refused(why),
         };
@@ -213,7 +232,7 @@ impl<'a> Attempt<'a> {
         }
         // Another run of this step may have been faster.
         let why = || RevertEnd::Refused("the branch has the values from before it already".to_owned());
-        Ok(reverted_by(&self.log().await?, self.commit).map_or_else(why, RevertEnd::Reverted))
+        Ok(self.reverted_by(&self.log().await?).map_or_else(why, RevertEnd::Reverted))
     }
 
     async fn request(&self, inverse: &Inverse) -> Result<WriteBack, StepError> {
