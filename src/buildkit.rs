@@ -63,6 +63,10 @@ use tokio::sync::Semaphore;
 use crate::limits::Budget;
 use crate::time_limits::{Late, calls, within};
 
+/// BuildKit's API that we speak: its package, and the release whose definitions `bollard-buildkit-proto` 0.9.2 was generated from
+/// (its provenance.lock.toml). Older and newer daemons speak it too.
+pub const API: &str = "moby.buildkit.v1 (v0.29.0)";
+
 /// The daemon's name in messages that already contain its address.
 const PEER: &str = "buildkitd";
 

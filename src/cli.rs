@@ -3,10 +3,13 @@
 mod agent;
 mod cache;
 mod check;
+mod completion;
 mod docker_config;
 mod edit;
 mod lint;
 mod log;
+mod man;
+mod output;
 mod registry;
 mod render;
 mod report;
@@ -15,10 +18,11 @@ mod schema;
 mod serve;
 mod tags;
 mod verify;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Log;
@@ -27,7 +31,7 @@ use crate::telemetry;
 /// Builds images on a shared buildkitd and commits their digests to a GitOps repository, as steps of
 /// an Argo workflow.
 #[derive(Debug, Parser)]
-#[command(name = "argo-buildkit", version, propagate_version = true)]
+#[command(name = "argo-buildkit", version, long_version = version::long(), propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -63,6 +67,10 @@ enum Command {
     Render(Box<render::Command>),
     /// Print a JSON Schema of steps, workflows, policies or catalogues, for editors.
     Schema(schema::Command),
+    /// Print a script that completes this command line in a shell.
+    Completion(completion::Command),
+    /// Print or write the manual pages.
+    Man(man::Command),
 }
 
 impl Command {
@@ -81,7 +89,9 @@ impl Command {
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
-            | Self::Schema(_) => Builder::new_current_thread(),
+            | Self::Schema(_)
+            | Self::Completion(_)
+            | Self::Man(_) => Builder::new_current_thread(),
         };
         // Twice the default. Without optimisation, the nested calls of a build came close to the default.
         builder.worker_threads(2).thread_stack_size(4 << 20).enable_all().build()
@@ -105,7 +115,9 @@ impl Command {
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
-            | Self::Schema(_) => "off",
+            | Self::Schema(_)
+            | Self::Completion(_)
+            | Self::Man(_) => "off",
         }
     }
 }
@@ -132,6 +144,8 @@ impl Cli {
                 Command::Lint(command) => command.run(),
                 Command::Render(command) => command.run().await,
                 Command::Schema(command) => command.run(),
+                Command::Completion(command) => command.run(Self::command()),
+                Command::Man(command) => command.run(Self::command()),
             };
             if ends_runs {
                 telemetry::end_runs();
@@ -144,7 +158,7 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::Cli;
 

@@ -1,11 +1,10 @@
 //! `argo-buildkit schema`: JSON Schemas for editors.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
+use super::output;
 use crate::schema;
 
 /// The arguments of `schema`.
@@ -39,9 +38,7 @@ impl Command {
         };
         let mut text = serde_json::to_string_pretty(&schema)?;
         text.push('\n');
-        std::io::stdout()
-            .write_all(text.as_bytes())
-            .context("the schema cannot be written to standard output")?;
+        output::print(text.as_bytes(), "the schema")?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -16,6 +16,7 @@ mod buildkit;
 mod cache;
 mod cancel;
 mod check;
+mod command_line;
 mod commit_status;
 mod confined;
 mod corpus;
