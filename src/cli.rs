@@ -28,10 +28,27 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::Log;
 use crate::telemetry;
 
+/// The widest lines of the help.
+const WIDEST: usize = 100;
+
+const AFTER_HELP: &str = "\
+Examples:
+  # Run the step of a file on a buildkitd of this machine.
+  argo-buildkit run build.yaml
+  # Check what the workflows of a namespace need.
+  argo-buildkit check --namespace builds
+
+Exit codes:
+  0  done
+  1  something is wrong: standard error or the output says what
+  2  the command line is wrong
+The help of a subcommand has its own.";
+
 /// Builds images on a shared buildkitd and commits their digests to a GitOps repository, as steps of
 /// an Argo workflow.
 #[derive(Debug, Parser)]
 #[command(name = "argo-buildkit", version, long_version = version::long(), propagate_version = true)]
+#[command(max_term_width = WIDEST, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

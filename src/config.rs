@@ -16,47 +16,77 @@ use crate::telemetry::LogFormat;
 pub use agent::AgentSettings;
 pub use peers::PeerOptions;
 
+/// The groups of options in the help.
+const LISTENING: &str = "Ports";
+const STEPS: &str = "Steps";
+const LOG: &str = "Log";
+
 /// Settings of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
     /// The address that Argo's agent calls. It calls localhost, so nothing else needs to reach it.
-    #[arg(long, env = "ARGO_BUILDKIT_LISTEN", default_value = "127.0.0.1:4355")]
+    #[arg(long, env = "ARGO_BUILDKIT_LISTEN", default_value = "127.0.0.1:4355", help_heading = LISTENING)]
     pub listen: SocketAddr,
     /// The address of /healthz, /readyz and /metrics.
-    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
+    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356", help_heading = LISTENING)]
     pub ops_listen: SocketAddr,
     /// The agent's bearer token.
     #[arg(
         long,
         env = "ARGO_BUILDKIT_TOKEN_FILE",
         default_value = "/var/run/argo/token",
-        value_name = "FILE"
+        value_name = "FILE",
+        help_heading = LISTENING
     )]
     pub token_file: PathBuf,
     /// Serve without a token. For local use only: whoever reaches the port can build and push.
-    #[arg(long, env = "ARGO_BUILDKIT_INSECURE_NO_TOKEN")]
+    #[arg(long, env = "ARGO_BUILDKIT_INSECURE_NO_TOKEN", help_heading = LISTENING)]
     pub insecure_no_token: bool,
     /// Steps that work at a time; the rest queue.
-    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING", default_value_t = 16, value_parser = at_least_one)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_MAX_RUNNING",
+        default_value_t = 16,
+        value_parser = at_least_one,
+        help_heading = STEPS
+    )]
     pub max_running: usize,
     /// How long a step may take whose template has no `timeout`.
-    #[arg(long, env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT", default_value = "1h", value_parser = parse_timeout)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT",
+        default_value = "1h",
+        value_parser = parse_timeout,
+        help_heading = STEPS
+    )]
     pub default_timeout: Duration,
     /// A step that the agent has not asked for in this long is cancelled.
-    #[arg(long, env = "ARGO_BUILDKIT_POLL_LEASE", default_value = "2m", value_parser = parse_timeout)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_POLL_LEASE",
+        default_value = "2m",
+        value_parser = parse_timeout,
+        help_heading = STEPS
+    )]
     pub poll_lease: Duration,
     /// Finished steps kept for a re-poll.
-    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED", default_value_t = 1000)]
+    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED", default_value_t = 1000, help_heading = STEPS)]
     pub keep_finished: usize,
     /// Bytes of results kept of finished steps.
-    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED_BYTES", default_value_t = 8 << 20)]
+    #[arg(long, env = "ARGO_BUILDKIT_KEEP_FINISHED_BYTES", default_value_t = 8 << 20, help_heading = STEPS)]
     pub keep_finished_bytes: usize,
     /// Let steps `cache` see and prune the daemon's whole cache. Others may use the same daemon: a prune makes their builds slow, and
     /// the list shows what they build.
-    #[arg(long, env = "ARGO_BUILDKIT_ALLOW_DAEMON_CACHE")]
+    #[arg(long, env = "ARGO_BUILDKIT_ALLOW_DAEMON_CACHE", help_heading = STEPS)]
     pub allow_daemon_cache: bool,
     /// How long a SIGTERM waits for steps to stop. Less than the pod's grace, which is 30 s by default.
-    #[arg(long, env = "ARGO_BUILDKIT_DRAIN_GRACE", default_value = "25s", value_parser = parse_timeout)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_DRAIN_GRACE",
+        default_value = "25s",
+        value_parser = parse_timeout,
+        help_heading = STEPS
+    )]
     pub drain_grace: Duration,
 }
 
@@ -64,11 +94,18 @@ pub struct Serve {
 #[derive(Debug, Clone, Args)]
 pub struct Log {
     /// The format of log lines.
-    #[arg(long, env = "ARGO_BUILDKIT_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        global = true,
+        help_heading = LOG
+    )]
     pub log_format: LogFormat,
     /// Which log lines are written: off, error, warn, info, debug, or per module, as in RUST_LOG. By default
     /// info for `serve` and `agent`, and off for `run`, which shows progress instead.
-    #[arg(long, env = "ARGO_BUILDKIT_LOG", global = true)]
+    #[arg(long, env = "ARGO_BUILDKIT_LOG", global = true, help_heading = LOG)]
     pub log: Option<String>,
 }
 

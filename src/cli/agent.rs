@@ -20,7 +20,20 @@ use crate::shutdown;
 /// How long the last reports may take, after the last step has ended.
 const LAST_REPORTS: Duration = Duration::from_secs(3);
 
+const AFTER_HELP: &str = "\
+Examples:
+  # The workflows of one namespace.
+  argo-buildkit agent --namespace builds --ops-listen 0.0.0.0:4356
+  # Those of several, within a policy.
+  argo-buildkit agent -n shop,bank --policy policy.yaml
+
+Exit codes:
+  0  ended by SIGTERM or SIGINT
+  1  it could not start; standard error says why
+  2  the command line is wrong";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     #[command(flatten)]
     agent: config::AgentSettings,

@@ -20,7 +20,59 @@ use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::step::{self, Prune, Step};
 
+const AFTER_HELP: &str = "\
+Examples:
+  # What is in the cache.
+  argo-buildkit cache usage
+  # Delete what no build has used for a week.
+  argo-buildkit cache prune --older-than 7d
+
+Exit codes:
+  0  done
+  1  it could not be done
+  2  the command line is wrong
+`warm` has those of `run`.";
+
+const USAGE_HELP: &str = "\
+Examples:
+  # Totals by type, the largest records, the cache mounts.
+  argo-buildkit cache usage
+  # For a program, from a certain buildkitd.
+  argo-buildkit cache usage --json --buildkit-host tcp://10.0.0.7:1234
+
+Exit codes:
+  0  printed
+  1  buildkitd could not be asked
+  2  the command line is wrong";
+
+const PRUNE_HELP: &str = "\
+Examples:
+  # What no build has used for a week.
+  argo-buildkit cache prune --older-than 7d
+  # Cache mounts, until the cache has less than 20 GB.
+  argo-buildkit cache prune --filter type==exec.cachemount --max-used-space 20g
+
+Exit codes:
+  0  done; it prints how much was deleted
+  1  not everything could be deleted; it prints how much was
+  2  the command line is wrong";
+
+const WARM_HELP: &str = "\
+Examples:
+  # An image for buildkitd's own platform.
+  argo-buildkit cache warm docker.io/library/node:24
+  # For two platforms.
+  argo-buildkit cache warm --platform linux/amd64 --platform linux/arm64 docker.io/library/node:24
+
+Exit codes:
+  0    every image is there
+  1    an image does not exist, or the login does not suffice
+  2    the command line is wrong
+  75   a server failed: try again
+  130  interrupted";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     #[command(subcommand)]
     verb: Verb,
@@ -29,10 +81,13 @@ pub(super) struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Print what is in the cache: totals by type, the largest records, the cache mounts.
+    #[command(after_help = USAGE_HELP)]
     Usage(Box<Common>),
     /// Delete from the cache what no build uses, and print how much.
+    #[command(after_help = PRUNE_HELP)]
     Prune(Box<PruneOptions>),
     /// Pull and extract images before a build needs them, and print which were there.
+    #[command(after_help = WARM_HELP)]
     Warm(Box<WarmOptions>),
 }
 

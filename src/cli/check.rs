@@ -18,6 +18,10 @@ const PROBLEM_FOUND: u8 = 1;
 /// A variable that kubelet sets in every pod.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
+/// The groups of options in the help.
+const INSTALLATION: &str = "Installation";
+const TARGETS: &str = "What steps use";
+
 const AFTER_HELP: &str = "\
 Each line is one finding:
   ok    nothing to do
@@ -26,6 +30,14 @@ Each line is one finding:
   skip  it could not be looked at; the line says why
 
 Nothing is changed anywhere. The cluster is the one of KUBECONFIG, or the one that the pod runs in.
+
+Examples:
+  # Everything that the workflows of a namespace need.
+  argo-buildkit check --namespace builds
+  # Also whether an image can be pushed with the login of a Secret.
+  argo-buildkit check --image registry.example.com/shop/api=registry-credentials
+  # Why a workflow does not move.
+  argo-buildkit check api-x7k2p
 
 Exit codes:
   0  nothing to mend
@@ -38,41 +50,47 @@ pub(super) struct Command {
     /// A workflow that does not move: say why, and nothing else.
     workflow: Option<String>,
     /// The workflows' namespace.
-    #[arg(long, short, env = "ARGO_BUILDKIT_NAMESPACE", default_value = "builds")]
+    #[arg(
+        long,
+        short,
+        env = "ARGO_BUILDKIT_NAMESPACE",
+        default_value = "builds",
+        help_heading = INSTALLATION
+    )]
     namespace: String,
     /// The namespace of Argo's controller.
-    #[arg(long, value_name = "NAMESPACE", default_value = "argo")]
+    #[arg(long, value_name = "NAMESPACE", default_value = "argo", help_heading = INSTALLATION)]
     argo_namespace: String,
     /// The ServiceAccount that workflows run as.
-    #[arg(long, value_name = "NAME", default_value = "buildkit-workflow")]
+    #[arg(long, value_name = "NAME", default_value = "buildkit-workflow", help_heading = INSTALLATION)]
     service_account: String,
     /// The Deployment of Argo's controller.
-    #[arg(long, value_name = "NAME", default_value = "workflow-controller")]
+    #[arg(long, value_name = "NAME", default_value = "workflow-controller", help_heading = INSTALLATION)]
     controller: String,
     /// The namespace of the shared agent, where there is one.
-    #[arg(long, value_name = "NAMESPACE", default_value = "buildkit-agent")]
+    #[arg(long, value_name = "NAMESPACE", default_value = "buildkit-agent", help_heading = INSTALLATION)]
     agent_namespace: String,
     /// An Argo CD Application that steps refresh or wait for, of namespace `argocd` unless said.
-    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", help_heading = INSTALLATION)]
     application: Option<Application>,
     /// An image that steps push, with the Secret of its login: `registry.example.com/shop/api=registry-credentials`.
     /// `http://` before it means a registry without TLS. May be given several times, as may the next four.
-    #[arg(long = "image", value_name = "REF[=SECRET]")]
+    #[arg(long = "image", value_name = "REF[=SECRET]", help_heading = TARGETS)]
     images: Vec<Image>,
     /// An image whose repository steps delete from (`tags` with `delete`): whether the registry deletes for this login. It is
     /// asked to delete an image that does not exist.
-    #[arg(long = "delete", value_name = "REF[=SECRET]")]
+    #[arg(long = "delete", value_name = "REF[=SECRET]", help_heading = TARGETS)]
     deletes: Vec<Image>,
     /// A repository that steps build from: `https://git.example.com/shop/api.git=gitea-credentials`. SECRET is a
     /// Secret's NAME, or NAME/KEY.
-    #[arg(long = "read", value_name = "REPO[#BRANCH][=SECRET]")]
+    #[arg(long = "read", value_name = "REPO[#BRANCH][=SECRET]", help_heading = TARGETS)]
     reads: Vec<Repository>,
     /// A repository that steps commit to; with a branch, also its protection.
-    #[arg(long = "write", value_name = "REPO[#BRANCH][=SECRET]")]
+    #[arg(long = "write", value_name = "REPO[#BRANCH][=SECRET]", help_heading = TARGETS)]
     writes: Vec<Repository>,
     /// A repository whose pushes should begin workflows: its hooks, and those of its organisation, are read through the
     /// forge's API with a token of an administrator.
-    #[arg(long = "hook", value_name = "REPO=SECRET")]
+    #[arg(long = "hook", value_name = "REPO=SECRET", help_heading = TARGETS)]
     hooks: Vec<Repository>,
     #[command(flatten)]
     peers: PeerOptions,

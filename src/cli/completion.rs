@@ -7,8 +7,21 @@ use clap_complete::Shell;
 
 use super::output;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # For bash, where bash-completion is installed.
+  argo-buildkit completion bash >~/.local/share/bash-completion/completions/argo-buildkit
+  # For fish.
+  argo-buildkit completion fish >~/.config/fish/completions/argo-buildkit.fish
+
+Exit codes:
+  0  printed
+  1  it could not be written
+  2  the command line is wrong";
+
 /// The arguments of `completion`.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// The shell that reads the script.
     #[arg(value_enum)]

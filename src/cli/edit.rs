@@ -50,6 +50,12 @@ Targets:
   matches: url~\"[?]ref=(.+)\". APPLICATION is a name; [0] or [chart=NAME]
   after it, or alone, chooses one of several sources.
 
+Examples:
+  # Show what a new tag would change.
+  argo-buildkit edit values.yaml -t helm:image.tag=1.4.0
+  # Change it.
+  argo-buildkit edit values.yaml -t helm:image.tag=1.4.0 --write
+
 Exit codes:
   0  a file is changed, or would be without --write
   1  an edit was refused, or a file could not be read or written:

@@ -22,6 +22,12 @@ CronWorkflows, and EventSources, Sensors and EventBuses of Argo Events;
 other documents are passed over. Steps are judged by the parser of the
 plugin itself. docs/lint.md has all rules.
 
+Examples:
+  # All files of a project, so that references between them are checked.
+  argo-buildkit lint workflow-templates sensors
+  # In CI: warnings count, and the host shows the findings beside the lines.
+  argo-buildkit lint --deny warnings --output sarif deploy
+
 Exit codes:
   0  nothing to correct
   1  at least one error; with `--deny warnings`, or one warning

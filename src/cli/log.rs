@@ -11,7 +11,20 @@ use super::registry::RegistryOptions;
 use crate::oci::ImageRef;
 use crate::text;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # The log of the build of an image.
+  argo-buildkit log registry.example.com/shop/api:1.4.0
+  # The end of it.
+  argo-buildkit log registry.example.com/shop/api:1.4.0 | tail
+
+Exit codes:
+  0  printed
+  1  there is no log, or it could not be read
+  2  the command line is wrong";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// An image that was built, or the output `log` of its build.
     reference: ImageRef,

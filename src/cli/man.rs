@@ -11,8 +11,21 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::output;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # Read the page of argo-buildkit.
+  argo-buildkit man | man -l -
+  # Write the pages of all subcommands.
+  argo-buildkit man --out ~/.local/share/man/man1
+
+Exit codes:
+  0  printed or written
+  1  it could not be written
+  2  the command line is wrong";
+
 /// The arguments of `man`.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// Write the page of each subcommand to DIR, which is created if needed. Without it, the page of argo-buildkit is printed.
     #[arg(long, value_name = "DIR")]

@@ -7,21 +7,30 @@ use clap::Args;
 use super::docker_config;
 use crate::oci::{Auth, LazyClient, Registry, TokenServer, TokenServers};
 
+/// The group of options in the help.
+const REGISTRY: &str = "Registry";
+
 /// How a registry is reached, and with which login.
 #[derive(Debug, Args)]
 pub(super) struct RegistryOptions {
     /// The docker config with the registry's login. By default that of docker, where there is one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = REGISTRY)]
     docker_config: Option<PathBuf>,
     /// Take any certificate, and plain http.
-    #[arg(long)]
+    #[arg(long, help_heading = REGISTRY)]
     pub(super) insecure: bool,
     /// CA certificates to trust beside the system's (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
+    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE", help_heading = REGISTRY)]
     ca_bundle: Option<PathBuf>,
     /// Token servers that are neither their registry's own server nor a public one: `REGISTRY=https://HOST[:PORT]`,
     /// with commas between several.
-    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TOKEN_SERVERS",
+        value_name = "REGISTRY=URL",
+        value_delimiter = ',',
+        help_heading = REGISTRY
+    )]
     token_servers: Vec<TokenServer>,
 }
 

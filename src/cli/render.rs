@@ -29,6 +29,12 @@ if anything is wrong. A file in DIR that an earlier run made and this one does
 not is removed; the first line of a file says that a run made it, and no other
 file is touched. docs/catalogue.md has all fields.
 
+Examples:
+  # Write the objects of a catalogue.
+  argo-buildkit render services.yaml --output rendered
+  # In CI: fail if what is committed is stale.
+  argo-buildkit render services.yaml --output rendered --check
+
 Exit codes:
   0  done; with --check, every file is as it should be
   1  the catalogue has a mistake, or a file in DIR is not ours; with --check,

@@ -23,21 +23,32 @@ the attestations, and the log of each step. It needs no other file, no script
 and no network.
 
 A name without a registry, a tag and a digest is that of a workflow, which is
-read from the cluster of KUBECONFIG.";
+read from the cluster of KUBECONFIG.
+
+Examples:
+  # The page of the build of an image.
+  argo-buildkit report registry.example.com/shop/api:1.4.0 -o report.html
+  # The page of a workflow's build.
+  argo-buildkit report builds/shop-api-7 -o report.html
+
+Exit codes:
+  0  written
+  1  there is no such build, or the page could not be written
+  2  the command line is wrong";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
-    /// An image that was built, the output `log` of its build, or a workflow: NAME or NAMESPACE/NAME
+    /// An image that was built, the output `log` of its build, or a workflow: NAME or NAMESPACE/NAME.
     #[arg(value_name = "REF|WORKFLOW")]
     build: String,
-    /// The file to write; `-` is standard output
+    /// The file to write; `-` is standard output.
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
-    /// The image whose layers are shown beside; by default that of the previous build, if buildkitd knew it
+    /// The image whose layers are shown beside; by default that of the previous build, if buildkitd knew it.
     #[arg(long, value_name = "REF")]
     previous: Option<ImageRef>,
-    /// The namespace of a workflow that is given by its name alone
+    /// The namespace of a workflow that is given by its name alone.
     #[arg(long, short, env = "ARGO_BUILDKIT_NAMESPACE", default_value = "builds")]
     namespace: String,
     #[command(flatten)]

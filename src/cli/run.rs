@@ -36,7 +36,22 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// The limits for one job, which nobody polls.
 const SINGLE_JOB: JobLimits = JobLimits { running: 1, per_group: 1, kept: 1, kept_bytes: 0, lease: None };
 
+const AFTER_HELP: &str = "\
+Examples:
+  # On a buildkitd of this machine, with the logins of `docker login`.
+  argo-buildkit run build.yaml
+  # On another, with Secrets from files: secrets/NAME/KEY.
+  argo-buildkit run --buildkit-host tcp://10.0.0.7:1234 --secrets-dir secrets build.yaml
+
+Exit codes:
+  0    done
+  1    the step failed by its own fault, or could not begin
+  2    the command line is wrong
+  75   a server failed: try again
+  130  interrupted";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// A YAML file with one step: what a template has under `plugin.buildkit`, or such a template.
     file: PathBuf,

@@ -7,8 +7,21 @@ use clap::{Args, ValueEnum};
 use super::output;
 use crate::schema;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # What an editor needs for a step.
+  argo-buildkit schema step
+  # What an editor needs for a WorkflowTemplate.
+  argo-buildkit schema workflow >workflow.schema.json
+
+Exit codes:
+  0  printed
+  1  it could not be written
+  2  the command line is wrong";
+
 /// The arguments of `schema`.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// What the schema describes
     #[arg(value_enum, default_value_t = What::Step)]

@@ -15,7 +15,20 @@ use crate::metrics::Metrics;
 use crate::rpc::{self, BearerToken, Ops, PluginServer, Watches};
 use crate::shutdown;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # For a test on this machine: no token, and only this machine can reach it.
+  argo-buildkit serve --insecure-no-token --listen 127.0.0.1:4355
+  # For all addresses of a pod, IPv6 included; health and metrics on a port.
+  argo-buildkit serve --listen '[::]:4355' --ops-listen 0.0.0.0:4356
+
+Exit codes:
+  0  ended by SIGTERM or SIGINT
+  1  it could not start; standard error says why
+  2  the command line is wrong";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     #[command(flatten)]
     serve: Serve,

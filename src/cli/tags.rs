@@ -19,7 +19,20 @@ use crate::step::{self, Step, Tags};
 /// The exit code if there is no such image.
 const ABSENT: u8 = 1;
 
+const AFTER_HELP: &str = "\
+Examples:
+  # The two newest versions of a range.
+  argo-buildkit tags registry.example.com/shop/api --semver '>=1.4, <2' --limit 2
+  # What an image is: digest, time, size, platforms.
+  argo-buildkit tags registry.example.com/shop/api:1.4.0 --json
+
+Exit codes:
+  0  there is at least one such image
+  1  there is none, or the registry could not be asked
+  2  the command line is wrong";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// A repository, such as `registry.example.com/shop/api`; or an image, with a tag or a digest.
     image: String,

@@ -19,7 +19,21 @@ use crate::text;
 /// How long an overloaded registry is asked again.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+const AFTER_HELP: &str = "\
+Examples:
+  # One of the keys in the file must have signed.
+  argo-buildkit verify --key keys.pem registry.example.com/shop/api:1.4.0
+  # The signature must also have an annotation.
+  argo-buildkit verify --key key.pem -a stage=prod registry.example.com/shop/api:1.4.0
+
+Exit codes:
+  0   all images are signed
+  1   an image is not signed, or a key cannot be read
+  2   the command line is wrong
+  75  of some images it is not known: try again";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
     /// The images, by tag or by digest.
     #[arg(required = true, value_name = "IMAGE")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::at_least_one;
+use super::{LISTENING, STEPS, at_least_one};
 use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::JobLimits;
@@ -18,6 +18,11 @@ use crate::policy::Policy;
 
 /// The duration of the lease, and the pause between two renewals. Kubernetes' own controllers use the same.
 const LEASE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(2));
+
+/// The groups of options in the help.
+const TENANTS: &str = "Whose workflows";
+const CACHE_REGISTRY: &str = "Cache registry";
+const REPLICAS: &str = "Replicas";
 
 /// Settings of `agent`.
 #[derive(Debug, Clone, Args)]
@@ -31,15 +36,16 @@ pub struct AgentSettings {
         value_delimiter = ',',
         value_parser = namespace,
         required_unless_present = "all_namespaces",
-        conflicts_with = "all_namespaces"
+        conflicts_with = "all_namespaces",
+        help_heading = TENANTS
     )]
     pub namespaces: Vec<String>,
     /// Serve the workflows of all namespaces.
-    #[arg(long, env = "ARGO_BUILDKIT_ALL_NAMESPACES")]
+    #[arg(long, env = "ARGO_BUILDKIT_ALL_NAMESPACES", help_heading = TENANTS)]
     pub all_namespaces: bool,
     /// What the namespaces' workflows may name (YAML file). Without it only one namespace can be served, and only its rights
     /// and logins are its limits.
-    #[arg(long, env = "ARGO_BUILDKIT_POLICY", value_name = "FILE")]
+    #[arg(long, env = "ARGO_BUILDKIT_POLICY", value_name = "FILE", help_heading = TENANTS)]
     pub policy: Option<PathBuf>,
     /// The registry of the build caches, `HOST[:PORT]` as steps name it. We sign its tokens ourselves: each step gets one for the
     /// caches that its `cache.from` and `cache.to` name.
@@ -48,21 +54,35 @@ pub struct AgentSettings {
         env = "ARGO_BUILDKIT_CACHE_REGISTRY",
         value_name = "HOST[:PORT]",
         value_parser = registry,
-        requires_all = ["cache_registry_key", "cache_registry_cert"]
+        requires_all = ["cache_registry_key", "cache_registry_cert"],
+        help_heading = CACHE_REGISTRY
     )]
     pub cache_registry: Option<String>,
     /// The private key that the cache registry's tokens are signed with (PEM file: ECDSA P-256, PKCS#8). Read for each token.
-    #[arg(long, env = "ARGO_BUILDKIT_CACHE_REGISTRY_KEY", value_name = "FILE", requires = "cache_registry")]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_CACHE_REGISTRY_KEY",
+        value_name = "FILE",
+        requires = "cache_registry",
+        help_heading = CACHE_REGISTRY
+    )]
     pub cache_registry_key: Option<PathBuf>,
     /// The key's certificate, from an authority that the cache registry trusts (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_CACHE_REGISTRY_CERT", value_name = "FILE", requires = "cache_registry")]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_CACHE_REGISTRY_CERT",
+        value_name = "FILE",
+        requires = "cache_registry",
+        help_heading = CACHE_REGISTRY
+    )]
     pub cache_registry_cert: Option<PathBuf>,
     /// How long a token for the cache registry lives. buildkitd asks for the next one by itself.
     #[arg(
         long,
         env = "ARGO_BUILDKIT_CACHE_REGISTRY_TOKEN_LIFETIME",
         default_value = "5m",
-        value_parser = parse_timeout
+        value_parser = parse_timeout,
+        help_heading = CACHE_REGISTRY
     )]
     pub cache_registry_token_lifetime: Duration,
     /// The ServiceAccount of the workflow's namespace with whose rights its steps read Secrets and change objects.
@@ -71,32 +91,63 @@ pub struct AgentSettings {
         env = "ARGO_BUILDKIT_SERVICE_ACCOUNT",
         value_name = "NAME",
         default_value = "buildkit-executor-plugin",
-        value_parser = account
+        value_parser = account,
+        help_heading = TENANTS
     )]
     pub service_account: String,
     /// The `instanceID` of the controller whose workflows are served, where there are several controllers.
-    #[arg(long, env = "ARGO_BUILDKIT_INSTANCE_ID", value_name = "ID")]
+    #[arg(long, env = "ARGO_BUILDKIT_INSTANCE_ID", value_name = "ID", help_heading = TENANTS)]
     pub instance_id: Option<String>,
     /// The Lease that tells which of several replicas works.
-    #[arg(long, env = "ARGO_BUILDKIT_LEASE", value_name = "NAME", default_value = "buildkit-agent")]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_LEASE",
+        value_name = "NAME",
+        default_value = "buildkit-agent",
+        help_heading = REPLICAS
+    )]
     pub lease: String,
     /// The Lease's namespace, where it is not our own.
-    #[arg(long, env = "ARGO_BUILDKIT_LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    #[arg(long, env = "ARGO_BUILDKIT_LEASE_NAMESPACE", value_name = "NAMESPACE", help_heading = REPLICAS)]
     pub lease_namespace: Option<String>,
     /// The address of /healthz, /readyz and /metrics.
-    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356")]
+    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356", help_heading = LISTENING)]
     pub ops_listen: SocketAddr,
     /// Steps that work at a time; the rest queue, and the namespaces take turns.
-    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING", default_value_t = 64, value_parser = at_least_one)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_MAX_RUNNING",
+        default_value_t = 64,
+        value_parser = at_least_one,
+        help_heading = STEPS
+    )]
     pub max_running: usize,
     /// Steps of one namespace that work at a time.
-    #[arg(long, env = "ARGO_BUILDKIT_MAX_RUNNING_PER_NAMESPACE", default_value_t = 16, value_parser = at_least_one)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_MAX_RUNNING_PER_NAMESPACE",
+        default_value_t = 16,
+        value_parser = at_least_one,
+        help_heading = STEPS
+    )]
     pub max_running_per_namespace: usize,
     /// How long a step may take whose template has no `timeout`.
-    #[arg(long, env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT", default_value = "1h", value_parser = parse_timeout)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_DEFAULT_TIMEOUT",
+        default_value = "1h",
+        value_parser = parse_timeout,
+        help_heading = STEPS
+    )]
     pub default_timeout: Duration,
     /// How long a SIGTERM waits for steps to stop. Less than the pod's grace, which is 30 s by default.
-    #[arg(long, env = "ARGO_BUILDKIT_DRAIN_GRACE", default_value = "25s", value_parser = parse_timeout)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_DRAIN_GRACE",
+        default_value = "25s",
+        value_parser = parse_timeout,
+        help_heading = STEPS
+    )]
     pub drain_grace: Duration,
 }
 

@@ -22,6 +22,11 @@ use crate::policy::Policy;
 use crate::pool::{MAX_BUILDS, Pool, Seed};
 use crate::write_back::{EDIT_MEMORY, Pusher};
 
+/// The groups of options in the help.
+const BUILDKITD: &str = "buildkitd";
+const SERVERS: &str = "Registries, Git, forges and chats";
+const SECRETS: &str = "Secrets";
+
 /// The addresses of the peers, and how to connect to them. All subcommands that run steps have these options.
 #[derive(Debug, Clone, Args)]
 pub struct PeerOptions {
@@ -31,7 +36,8 @@ pub struct PeerOptions {
         long,
         env = "BUILDKIT_HOST",
         default_value = "unix:///run/buildkit/buildkitd.sock",
-        value_delimiter = ','
+        value_delimiter = ',',
+        help_heading = BUILDKITD
     )]
     pub buildkit_host: Vec<Seed>,
     /// Builds that run at a time on one buildkitd of a pool. The next one goes to another, or waits if all have as many.
@@ -40,17 +46,36 @@ pub struct PeerOptions {
         env = "ARGO_BUILDKIT_MAX_BUILDS_PER_BUILDKITD",
         value_name = "N",
         default_value_t = MAX_BUILDS,
-        value_parser = at_least_one
+        value_parser = at_least_one,
+        help_heading = BUILDKITD
     )]
     pub max_builds_per_buildkitd: usize,
     /// CA that signed buildkitd's certificate (PEM file). With it, the connection is mutual TLS.
-    #[arg(long, env = "ARGO_BUILDKIT_TLS_CA", value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_CA",
+        value_name = "FILE",
+        requires_all = ["tls_cert", "tls_key"],
+        help_heading = BUILDKITD
+    )]
     pub tls_ca: Option<PathBuf>,
     /// Our client certificate for buildkitd (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_TLS_CERT", value_name = "FILE", requires = "tls_ca")]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_ca",
+        help_heading = BUILDKITD
+    )]
     pub tls_cert: Option<PathBuf>,
     /// The client certificate's private key (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_TLS_KEY", value_name = "FILE", requires = "tls_ca")]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_ca",
+        help_heading = BUILDKITD
+    )]
     pub tls_key: Option<PathBuf>,
     /// Mutual TLS from a Secret of our own namespace instead: keys ca.crt, tls.crt and tls.key (or ca.pem, cert.pem
     /// and key.pem). Read at every connect, so that a renewed certificate is used.
@@ -59,18 +84,31 @@ pub struct PeerOptions {
         env = "ARGO_BUILDKIT_TLS_SECRET",
         value_name = "SECRET",
         value_parser = NonEmptyStringValueParser::new(),
-        conflicts_with_all = ["tls_ca", "tls_cert", "tls_key"]
+        conflicts_with_all = ["tls_ca", "tls_cert", "tls_key"],
+        help_heading = BUILDKITD
     )]
     pub tls_secret: Option<String>,
     /// The name in buildkitd's certificate, where it is not the host of --buildkit-host. With commas, one for each of its addresses.
-    #[arg(long, env = "ARGO_BUILDKIT_TLS_SERVER_NAME", value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TLS_SERVER_NAME",
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = BUILDKITD
+    )]
     pub tls_server_name: Vec<String>,
     /// CA certificates to trust for Git, registries, forges and chats, beside the system's (PEM file).
-    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE")]
+    #[arg(long, env = "ARGO_BUILDKIT_CA_BUNDLE", value_name = "FILE", help_heading = SERVERS)]
     pub ca_bundle: Option<PathBuf>,
     /// Token servers that are neither their registry's own server nor, where there is no --policy, a public one:
     /// `REGISTRY=https://HOST[:PORT]`, with commas between several.
-    #[arg(long, env = "ARGO_BUILDKIT_TOKEN_SERVERS", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_TOKEN_SERVERS",
+        value_name = "REGISTRY=URL",
+        value_delimiter = ',',
+        help_heading = SERVERS
+    )]
     pub token_servers: Vec<TokenServer>,
     /// Registries (host, or host:port) that buildkitd reads from a mirror, or that we cannot reach: whether a build may read an image
     /// of theirs by its digest is not asked. With commas between several.
@@ -79,7 +117,8 @@ pub struct PeerOptions {
         env = "ARGO_BUILDKIT_MIRRORED_REGISTRIES",
         value_name = "REGISTRY",
         value_delimiter = ',',
-        value_parser = registry_host
+        value_parser = registry_host,
+        help_heading = SERVERS
     )]
     pub mirrored_registries: Vec<String>,
     /// Registries (host, or host:port) that buildkitd speaks plain http with: a login goes there too, to ask whether a build may read an
@@ -89,17 +128,18 @@ pub struct PeerOptions {
         env = "ARGO_BUILDKIT_INSECURE_REGISTRIES",
         value_name = "REGISTRY",
         value_delimiter = ',',
-        value_parser = registry_host
+        value_parser = registry_host,
+        help_heading = SERVERS
     )]
     pub insecure_registries: Vec<String>,
     /// Address of Argo's UI. With it, pull requests link to the workflow.
-    #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL")]
+    #[arg(long, env = "ARGO_BUILDKIT_ARGO_URL", value_name = "URL", help_heading = SERVERS)]
     pub argo_url: Option<String>,
     /// Read Secrets from DIR/SECRET/KEY instead of the Kubernetes API.
-    #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR")]
+    #[arg(long, env = "ARGO_BUILDKIT_SECRETS_DIR", value_name = "DIR", help_heading = SECRETS)]
     pub secrets_dir: Option<PathBuf>,
     /// Refuse Secrets whose annotations do not say for which use and hosts they are.
-    #[arg(long, env = "ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS")]
+    #[arg(long, env = "ARGO_BUILDKIT_REQUIRE_BOUND_SECRETS", help_heading = SECRETS)]
     pub require_bound_secrets: bool,
 }
 
@@ -234,55 +274,4 @@ fn registry_host(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Cli {
-        #[command(flatten)]
-        peers: PeerOptions,
-    }
-
-    fn is_single(arguments: &[&str]) -> Result<bool, String> {
-        let cli =
-            Cli::try_parse_from([&["test"][..], arguments].concat()).map_err(|error| error.to_string())?;
-        let pool = cli.peers.pool().map_err(|error| error.to_string())?;
-        Ok(pool.is_single())
-    }
-
-    #[test]
-    fn one_address_is_one_daemon_and_several_are_a_pool() {
-        for (host, one) in [
-            ("tcp://a:1", true),
-            ("unix:///run/s", true),
-            ("tcp://a:1,tcp://b:1", false),
-            ("dns:a.ci.svc:1", false),
-            ("tcp://a:1,dns:a:1", false),
-        ] {
-            assert_eq!(is_single(&["--buildkit-host", host]), Ok(one), "{host}");
-        }
-        let two = ["--buildkit-host", "tcp://a:1,tcp://b:1", "--tls-server-name"];
-        assert_eq!(is_single(&[&two[..], &["x"]].concat()), Ok(false));
-        assert_eq!(is_single(&[&two[..], &["x,y"]].concat()), Ok(false));
-    }
-
-    #[test]
-    fn a_pool_that_cannot_be_meant_is_refused() {
-        let rows: [(&[&str], &str); 5] = [
-            (&["--buildkit-host", "tcp://a:1,"], "is not a buildkitd address"),
-            (&["--buildkit-host", "dns:a"], "is no name of several daemons; write `dns:HOST:PORT`"),
-            (&["--buildkit-host", "tcp://a:1,tcp://b:1,tcp://a:1"], "names tcp://a:1 twice; name each once"),
-            (
-                &["--buildkit-host", "tcp://a:1", "--tls-server-name", "x,y"],
-                "has 2 names, and --buildkit-host (BUILDKIT_HOST) has 1 addresses",
-            ),
-            (&["--max-builds-per-buildkitd", "0"], "is not a number of at least 1"),
-        ];
-        for (arguments, expected) in rows {
-            let error = is_single(arguments).err().unwrap_or_default();
-            assert!(error.contains(expected), "{arguments:?}: {error}");
-        }
-    }
-}
+mod tests;

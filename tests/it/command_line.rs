@@ -1,6 +1,7 @@
 //! The command line itself: what is the same for all subcommands.
 
 mod completion;
+mod help;
 mod pages;
 mod version;
 
