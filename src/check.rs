@@ -84,7 +84,10 @@ impl Doctor {
     /// Runs all checks. Every finding is reported as soon as it is known, without any secret.
     pub async fn check(&self, mut say: impl FnMut(Finding)) {
         let mut tell = |found: Vec<Finding>| found.into_iter().for_each(|f| say(f.clean(&self.redactor)));
-        let api_login = ApiLogin::open(&self.engine.cluster).await;
+        let api_login = match self.site.is_offline {
+            true => ApiLogin::offline(),
+            false => ApiLogin::open(&self.engine.cluster).await,
+        };
         tell(vec![api_login.finding()]);
         let settings = match api_login.is_open() {
             true => self.cluster(&api_login, &mut tell).await,

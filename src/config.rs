@@ -8,13 +8,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tracing::level_filters::LevelFilter;
 
 use crate::duration::parse_timeout;
 use crate::jobs::JobLimits;
+use crate::step::hint;
 use crate::telemetry::LogFormat;
 
 pub use agent::AgentSettings;
 pub use peers::PeerOptions;
+
+/// The levels of the log.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The groups of options in the help.
 const LISTENING: &str = "Ports";
@@ -25,10 +30,24 @@ const LOG: &str = "Log";
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
     /// The address that Argo's agent calls. It calls localhost, so nothing else needs to reach it.
-    #[arg(long, env = "ARGO_BUILDKIT_LISTEN", default_value = "127.0.0.1:4355", help_heading = LISTENING)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_LISTEN",
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:4355",
+        value_parser = listening,
+        help_heading = LISTENING
+    )]
     pub listen: SocketAddr,
     /// The address of /healthz, /readyz and /metrics.
-    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356", help_heading = LISTENING)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_OPS_LISTEN",
+        value_name = "IP:PORT",
+        default_value = "0.0.0.0:4356",
+        value_parser = listening,
+        help_heading = LISTENING
+    )]
     pub ops_listen: SocketAddr,
     /// The agent's bearer token.
     #[arg(
@@ -103,9 +122,16 @@ pub struct Log {
         help_heading = LOG
     )]
     pub log_format: LogFormat,
-    /// Which log lines are written: off, error, warn, info, debug, or per module, as in RUST_LOG. By default
+    /// Which log lines are written: off, error, warn, info, debug, trace, or MODULE=LEVEL, as in RUST_LOG. By default
     /// info for `serve` and `agent`, and off for `run`, which shows progress instead.
-    #[arg(long, env = "ARGO_BUILDKIT_LOG", global = true, help_heading = LOG)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_LOG",
+        value_name = "FILTER",
+        value_parser = log_filter,
+        global = true,
+        help_heading = LOG
+    )]
     pub log: Option<String>,
 }
 
@@ -121,6 +147,33 @@ impl Serve {
             lease: Some(self.poll_lease),
         }
     }
+}
+
+/// Parses an address to listen on. A name could stand for several.
+fn listening(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is not IP:PORT; write `127.0.0.1:4355` for this machine only, `0.0.0.0:4355` for every IPv4 \
+             address of it, or `[::]:4355` for every address"
+        )
+    })
+}
+
+/// Checks the levels of a log filter. A misspelled level would be taken for the name of a module, and silence all others.
+fn log_filter(text: &str) -> Result<String, String> {
+    // Fields of spans may contain commas. Their syntax is checked when the filter is made.
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && !text.contains('['));
+    for part in parts {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        if level.parse::<LevelFilter>().is_err() {
+            let near = hint(level, LEVELS);
+            return Err(format!(
+                "{level:?} is no level{near}; write one of {}, or MODULE=LEVEL, with commas between several",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -105,6 +105,13 @@ struct Clients {
 #[error("no Kubernetes API is configured ({0})")]
 pub struct NoCluster(String);
 
+impl NoCluster {
+    /// No cluster, because none is wanted.
+    pub(crate) fn unwanted() -> Self {
+        Self("none is wanted".to_owned())
+    }
+}
+
 /// Uses a client that the caller supplies.
 impl From<Client> for Cluster {
     fn from(client: Client) -> Self {

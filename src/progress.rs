@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::duration::elapsed_text;
 
+/// The beginning of the activity of a build whose daemon does not answer. The reason follows.
+pub const UNREACHED: &str = "waiting for buildkitd: ";
+
 /// The current activity, with notes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {

@@ -23,14 +23,63 @@ pub enum Address {
 
 /// The reason why a string is not a daemon address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a buildkitd address; write `tcp://host:port` or `unix:///path/to/buildkitd.sock`")]
-pub struct BadAddress(String);
+pub enum BadAddress {
+    /// It has not the form of an address.
+    #[error("`{0}` is not a buildkitd address; write `tcp://host:port` or `unix:///path/to/buildkitd.sock`")]
+    Form(String),
+    /// It has a scheme for which buildctl starts a program (BuildKit `client/connhelper`).
+    #[error(
+        "`{address}`: buildctl runs `{program}` for this scheme, and argo-buildkit runs no program; {mend}"
+    )]
+    Program {
+        /// The whole address.
+        address: String,
+        /// The program.
+        program: &'static str,
+        /// What to do instead.
+        mend: &'static str,
+    },
+}
+
+/// What to do about a daemon in a container.
+const CONTAINER: &str = "start its container with `-p 127.0.0.1:1234:1234` and buildkitd in it with \
+     `--addr tcp://0.0.0.0:1234`, and write `tcp://127.0.0.1:1234`";
+
+/// The schemes for which buildctl starts a program, with what to do instead.
+const PROGRAMS: [(&str, &str, &str); 5] = [
+    ("docker-container", "docker exec", CONTAINER),
+    ("podman-container", "podman exec", CONTAINER),
+    ("nerdctl-container", "nerdctl exec", CONTAINER),
+    (
+        "kube-pod",
+        "kubectl exec",
+        "run `kubectl port-forward POD 1234` and write `tcp://127.0.0.1:1234`; in the cluster, name its Service, \
+         such as `tcp://buildkitd.buildkit.svc:1234`",
+    ),
+    (
+        "ssh",
+        "ssh",
+        "run `ssh -N -L 1234:/run/buildkit/buildkitd.sock USER@HOST` and write `tcp://127.0.0.1:1234`",
+    ),
+];
+
+impl BadAddress {
+    fn of(address: &str) -> Self {
+        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
+        let known = PROGRAMS.iter().find(|(name, ..)| *name == scheme);
+        let address = address.to_owned();
+        match known {
+            Some(&(_, program, mend)) => Self::Program { address, program, mend },
+            None => Self::Form(address),
+        }
+    }
+}
 
 impl FromStr for Address {
     type Err = BadAddress;
 
     fn from_str(address: &str) -> Result<Self, Self::Err> {
-        let bad = || BadAddress(address.to_owned());
+        let bad = || BadAddress::of(address);
         if let Some(path) = address.strip_prefix("unix://") {
             return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(bad()) };
         }
@@ -83,7 +132,18 @@ mod tests {
             "tcp://[::1:1234",
             "tcp://[h]:1234",
         ] {
-            assert_eq!(text.parse::<Address>(), Err(BadAddress(text.to_owned())));
+            assert_eq!(text.parse::<Address>(), Err(BadAddress::Form(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_buildctl_needs_a_program_for_is_refused_by_name() {
+        for (scheme, program, _) in PROGRAMS {
+            let address = format!("{scheme}://buildkitd");
+            let error = address.parse::<Address>().map_err(|error| error.to_string());
+            let said = error.err().unwrap_or_default();
+            assert!(said.starts_with(&format!("`{address}`: buildctl runs `{program}` ")), "{said}");
+            assert!(said.contains("and write `tcp://127.0.0.1:1234`"), "{said}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Our identity at the API server. Without it, the cluster is not checked.
 
 use super::{Finding, Severity};
-use crate::kube::{Account, Cluster, ReadError};
+use crate::kube::{Account, Cluster, NoCluster, ReadError};
 
 /// The advice when there is no cluster.
-const NO_CLUSTER: &str =
-    "set KUBECONFIG, or run it as a Job in the cluster; what lies in the cluster is not checked";
+const NO_CLUSTER: &str = "set KUBECONFIG, or run it as a Job in the cluster; what lies in the cluster is not checked, \
+     and --offline says that this is meant";
 
 /// The suffix of the names of the ConfigMap and of the plugin's ServiceAccount.
 pub(super) const SUFFIX: &str = "-executor-plugin";
@@ -13,11 +13,17 @@ pub(super) const SUFFIX: &str = "-executor-plugin";
 /// Our login at the API server.
 pub(super) struct ApiLogin {
     user: Result<String, ReadError>,
+    is_offline: bool,
 }
 
 impl ApiLogin {
     pub(super) async fn open(cluster: &Cluster) -> Self {
-        Self { user: cluster.whoami().await }
+        Self { user: cluster.whoami().await, is_offline: false }
+    }
+
+    /// No login, because the cluster is not to be looked at.
+    pub(super) fn offline() -> Self {
+        Self { user: Err(ReadError::NoCluster(NoCluster::unwanted())), is_offline: true }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -45,7 +51,8 @@ impl ApiLogin {
         let subject = "Kubernetes API";
         match &self.user {
             Ok(user) => Finding::ok(subject, format!("reached as `{user}`")),
-            Err(error @ ReadError::NoCluster(_)) => Finding::skip(subject, format!("{error}; {NO_CLUSTER}")),
+            Err(_) if self.is_offline => Finding::skip(subject, "not looked at: --offline"),
+            Err(error @ ReadError::NoCluster(_)) => Finding::fail(subject, format!("{error}; {NO_CLUSTER}")),
             Err(error @ ReadError::Unavailable { .. }) => {
                 Finding::fail(subject, format!("{error}; the cluster is not checked"))
             }

@@ -17,6 +17,8 @@ pub struct Site {
     pub in_cluster: bool,
     /// The Argo CD Application that steps refresh or wait for.
     pub application: Option<Application>,
+    /// Whether the cluster is not looked at. Without this, a missing cluster is a failure.
+    pub is_offline: bool,
 }
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ impl Site {
             agent_namespace: "buildkit-agent".to_owned(),
             in_cluster: false,
             application: None,
+            is_offline: false,
         }
     }
 }

@@ -36,6 +36,8 @@ Examples:
   argo-buildkit check --namespace builds
   # Also whether an image can be pushed with the login of a Secret.
   argo-buildkit check --image registry.example.com/shop/api=registry-credentials
+  # In CI, without a cluster.
+  argo-buildkit check --offline --read https://git.example.com/shop/api.git
   # Why a workflow does not move.
   argo-buildkit check api-x7k2p
 
@@ -92,6 +94,9 @@ pub(super) struct Command {
     /// forge's API with a token of an administrator.
     #[arg(long = "hook", value_name = "REPO=SECRET", help_heading = TARGETS)]
     hooks: Vec<Repository>,
+    /// Do not look at the cluster: check only buildkitd and what the options name. Without it, a missing cluster is a FAIL.
+    #[arg(long, conflicts_with = "workflow")]
+    offline: bool,
     #[command(flatten)]
     peers: PeerOptions,
 }
@@ -107,6 +112,7 @@ impl Command {
             agent_namespace: self.agent_namespace,
             in_cluster: std::env::var_os(IN_CLUSTER).is_some(),
             application: self.application,
+            is_offline: self.offline,
         };
         let targets = Targets {
             images: self.images,

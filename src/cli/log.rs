@@ -36,11 +36,18 @@ impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let auth = self.registry.auth().await?;
         let (registry, insecure) = (self.registry.client(), self.registry.insecure);
-        let Some(log) = registry.log(&self.reference, &auth, insecure).await? else {
+        let image = &self.reference;
+        let Some(log) = registry.log(image, &auth, insecure).await? else {
+            if registry.describe(image, &auth, insecure).await?.is_none() {
+                bail!(
+                    "the registry has no image {image}, so there is no log of it; correct the name, or see which tags there are: \
+                     argo-buildkit tags {}",
+                    image.name()
+                );
+            }
             bail!(
-                "the registry has no log of {}; a build keeps its own when it pushes, unless every step was cached \
-                 or it says `attach-log: false`",
-                self.reference
+                "the registry has no log of {image}; a build keeps its own when it pushes, unless every step was cached \
+                 or it says `attach-log: false`"
             );
         };
         print(&log)?;

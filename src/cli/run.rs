@@ -1,6 +1,8 @@
 //! `argo-buildkit run FILE`: the same steps from a terminal, or from a container template where plugins
 //! are switched off.
 
+mod socket;
+
 use std::convert::Infallible;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,6 +80,10 @@ pub(super) struct Command {
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
+        if let Some(hosts) = socket::absent(&step, &self.peers.buildkit_host) {
+            say(std::io::stderr(), &socket::problem(&hosts));
+            return Ok(ExitCode::from(TEMPORARY));
+        }
         let mut engine = self.peers.engine(Arc::new(Metrics::new()))?;
         engine.logins = docker_config::logins(self.docker_config).await?;
         // The user at the terminal could call the daemon directly.

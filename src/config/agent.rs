@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{LISTENING, STEPS, at_least_one};
+use super::{LISTENING, STEPS, at_least_one, listening};
 use crate::argo::PLUGIN;
 use crate::duration::parse_timeout;
 use crate::jobs::JobLimits;
@@ -111,7 +111,14 @@ pub struct AgentSettings {
     #[arg(long, env = "ARGO_BUILDKIT_LEASE_NAMESPACE", value_name = "NAMESPACE", help_heading = REPLICAS)]
     pub lease_namespace: Option<String>,
     /// The address of /healthz, /readyz and /metrics.
-    #[arg(long, env = "ARGO_BUILDKIT_OPS_LISTEN", default_value = "0.0.0.0:4356", help_heading = LISTENING)]
+    #[arg(
+        long,
+        env = "ARGO_BUILDKIT_OPS_LISTEN",
+        value_name = "IP:PORT",
+        default_value = "0.0.0.0:4356",
+        value_parser = listening,
+        help_heading = LISTENING
+    )]
     pub ops_listen: SocketAddr,
     /// Steps that work at a time; the rest queue, and the namespaces take turns.
     #[arg(

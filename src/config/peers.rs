@@ -238,6 +238,13 @@ impl PeerOptions {
                 seeds.len()
             );
         }
+        if self.tls_ca.is_some() && seeds.iter().all(Seed::is_socket) {
+            bail!(
+                "--tls-ca, --tls-cert and --tls-key (ARGO_BUILDKIT_TLS_CA, …) are for a buildkitd behind tcp://, and \
+                 --buildkit-host (BUILDKIT_HOST) is {}; leave them out, or give the daemon's tcp://HOST:PORT",
+                seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            );
+        }
         let certificates = self.certificates(secrets);
         let seeds = seeds.iter().enumerate().map(|(nth, seed)| {
             let server_name = if names.len() > 1 { names.get(nth) } else { names.first() };

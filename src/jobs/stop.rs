@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::duration::elapsed_text;
 use crate::outcome::{Fault, StepError};
+use crate::progress::UNREACHED;
 
 /// The reason why a job is stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,12 @@ impl Stop {
     /// The ending of a job that was stopped for this reason while it was `doing` something.
     pub(super) fn into_error(self, doing: &str) -> StepError {
         match self {
+            // The daemon has to be mended, and Argo may try again.
+            Self::TimedOut(limit) if doing.contains(UNREACHED) => StepError::transient(format!(
+                "the step's timeout of {} ended while it was {doing} (nothing was built; a longer `timeout` alone \
+                 does not help)",
+                elapsed_text(limit)
+            )),
             Self::TimedOut(limit) => StepError::user(format!(
                 "the step took longer than its timeout of {}, during: {doing}; \
                  raise the template's `timeout`, or see the log for what was slow",

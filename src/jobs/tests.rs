@@ -103,6 +103,20 @@ async fn a_timeout_ends_the_job_names_what_it_did_and_stays_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_timeout_before_buildkitd_answered_is_not_the_templates() {
+    let table = JobTable::new(limits());
+    let waiting = JobSpec::new(Duration::from_secs(30), async |context| {
+        let doing = "waiting for buildkitd: cannot reach buildkitd at tcp://b:1: refused";
+        context.progress.send_replace(Progress::now(doing));
+        std::future::pending().await
+    });
+    table.poll_or_start(&key(1), waiting).unwrap();
+    let error = ending(&table, 1).await;
+    insta::assert_snapshot!(message(&error), @"the step's timeout of 30 s ended while it was waiting for buildkitd: cannot reach buildkitd at tcp://b:1: refused (nothing was built; a longer `timeout` alone does not help)");
+    assert_eq!(error.as_ref().as_ref().unwrap_err().fault, Fault::Transient);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_nobody_asks_for_is_cancelled() {
     let table = JobTable::new(limits());
     let endless = spec(async |_| std::future::pending().await);

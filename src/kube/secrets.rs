@@ -126,6 +126,17 @@ pub enum SecretError {
         /// The namespace or directory.
         place: String,
     },
+    /// The directory of all Secrets does not exist.
+    #[error(
+        "the secrets directory `{root}` does not exist, so secret `{name}` cannot be read from it; create it with a file \
+         {name}/KEY for each key, or correct --secrets-dir"
+    )]
+    NoDirectory {
+        /// The Secret's name.
+        name: String,
+        /// The directory.
+        root: String,
+    },
     /// The Secret has no such key.
     #[error(
         "secret `{name}` has no key `{key}`; it has: {present}; name the one that is meant: {{name: {name}, key: …}}"
@@ -263,16 +274,24 @@ async fn from_cluster(
     Ok(Secret { name: name.to_owned(), kind: found.type_, annotations, data })
 }
 
+/// The error for a Secret without its directory below `root`.
+async fn absent(root: &Path, name: &str) -> SecretError {
+    let (name, shown) = (name.to_owned(), root.display());
+    match tokio::fs::metadata(root).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            SecretError::NoDirectory { name, root: shown.to_string() }
+        }
+        _ => SecretError::NotFound { name, place: format!("the secrets directory `{shown}`") },
+    }
+}
+
 async fn from_directory(root: &Path, name: &str) -> Result<Secret, SecretError> {
     let unavailable =
         |e: std::io::Error| SecretError::Unreadable { name: name.to_owned(), reason: e.to_string() };
-    let mut entries = tokio::fs::read_dir(root.join(name)).await.map_err(|e| match e.kind() {
-        ErrorKind::NotFound => SecretError::NotFound {
-            name: name.to_owned(),
-            place: format!("the secrets directory `{}`", root.display()),
-        },
-        _ => unavailable(e),
-    })?;
+    let mut entries = match tokio::fs::read_dir(root.join(name)).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(absent(root, name).await),
+        entries => entries.map_err(unavailable)?,
+    };
     let (mut data, mut annotations) = (BTreeMap::new(), BTreeMap::new());
     while let Some(entry) = entries.next_entry().await.map_err(unavailable)? {
         // kubelet's own `..data` links are directories next to the keys.

@@ -43,7 +43,12 @@ struct Problem(String, String);
 /// The entries of the file `file`, in any order.
 pub(super) fn entries(file: &str, text: &str) -> Result<Vec<(Namespaces, Lists)>, BadPolicy> {
     let not_yaml = |e: serde_saphyr::Error| BadPolicy::unreadable(file, &e);
-    let root: Value = serde_saphyr::from_str(text).map_err(not_yaml)?;
+    let mut documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(not_yaml)?;
+    let root = documents.pop().unwrap_or_default();
+    if !documents.is_empty() {
+        let reason = "it has several YAML documents; write one".to_owned();
+        return Err(BadPolicy::Unreadable { file: file.to_owned(), reason });
+    }
     let wrong = |Problem(place, problem)| BadPolicy::Problem { file: file.to_owned(), place, problem };
     read(&root).map_err(wrong)
 }

@@ -1,6 +1,7 @@
 //! Where the members of a pool are found.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::buildkit::{Address, BadAddress};
@@ -50,6 +51,19 @@ impl FromStr for Seed {
 }
 
 impl Seed {
+    /// Whether it is a socket on this machine.
+    pub fn is_socket(&self) -> bool {
+        self.socket().is_some()
+    }
+
+    /// The path of a socket on this machine.
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Daemon(Address::Unix(path)) => Some(path),
+            Self::Daemon(Address::Tcp { .. }) | Self::Name { .. } => None,
+        }
+    }
+
     /// The host; `None` for a socket.
     pub(super) fn host(&self) -> Option<&str> {
         match self {

@@ -26,6 +26,8 @@ struct Report {
 /// A run of `check` that only has the given cluster and buildkitd.
 struct Run {
     command: Command,
+    /// Whether the run has no cluster, and says so.
+    is_offline: bool,
     _home: tempfile::TempDir,
 }
 
@@ -35,11 +37,17 @@ impl Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_argo-buildkit"));
         command.env_clear().env("HOME", home.path()).arg("check").args(arguments);
         command.env("BUILDKIT_HOST", bounded_buildkitd().address());
-        Self { command, _home: home }
+        Self { command, is_offline: true, _home: home }
     }
 
     fn kubeconfig(mut self, path: &Path) -> Self {
         self.command.env("KUBECONFIG", path);
+        self.online()
+    }
+
+    /// Without `--offline`.
+    fn online(mut self) -> Self {
+        self.is_offline = false;
         self
     }
 
@@ -48,7 +56,10 @@ impl Run {
         self
     }
 
-    async fn report(self) -> Report {
+    async fn report(mut self) -> Report {
+        if self.is_offline {
+            self.command.arg("--offline");
+        }
         let mut command = tokio::process::Command::from(self.command);
         let output = command.output().await.unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);

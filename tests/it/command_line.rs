@@ -2,6 +2,7 @@
 
 mod completion;
 mod help;
+mod messages;
 mod pages;
 mod version;
 

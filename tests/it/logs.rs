@@ -144,6 +144,11 @@ async fn nothing_is_attached_where_nothing_ran_nothing_is_pushed_or_nobody_wants
     assert_eq!(none.status.code(), Some(1));
     let said = String::from_utf8_lossy(&none.stderr).into_owned();
     assert!(said.contains("has no log of") && said.contains("attach-log"), "{said}");
+    let absent = log(&shop, &format!("{}:absent", shop.image()));
+    assert_eq!(absent.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&absent.stderr).into_owned();
+    let tags = format!("which tags there are: argo-buildkit tags {}\n", shop.image());
+    assert!(said.contains("has no image ") && said.ends_with(&tags), "{said}");
 }
 
 /// A registry that the daemon can use and we cannot: only the daemon is configured for plain http.

@@ -34,13 +34,17 @@ fn one_address_is_one_daemon_and_several_are_a_pool() {
 
 #[test]
 fn a_pool_that_cannot_be_meant_is_refused() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 6] = [
         (&["--buildkit-host", "tcp://a:1,"], "is not a buildkitd address"),
         (&["--buildkit-host", "dns:a"], "is no name of several daemons; write `dns:HOST:PORT`"),
         (&["--buildkit-host", "tcp://a:1,tcp://b:1,tcp://a:1"], "names tcp://a:1 twice; name each once"),
         (
             &["--buildkit-host", "tcp://a:1", "--tls-server-name", "x,y"],
             "has 2 names, and --buildkit-host (BUILDKIT_HOST) has 1 addresses",
+        ),
+        (
+            &["--tls-ca", "a", "--tls-cert", "b", "--tls-key", "c", "--buildkit-host", "unix:///run/s"],
+            "are for a buildkitd behind tcp://, and --buildkit-host (BUILDKIT_HOST) is unix:///run/s; leave them out",
         ),
         (&["--max-builds-per-buildkitd", "0"], "is not a number of at least 1"),
     ];

@@ -16,6 +16,7 @@ use super::place::Place;
 use crate::buildkit::{BuildError, Connection, Recalled};
 use crate::outcome::Fault;
 use crate::pool::{Member, Slot, Wanted};
+use crate::progress::UNREACHED;
 use crate::step::build::Platform;
 use crate::time_limits::pauses;
 
@@ -205,7 +206,7 @@ impl Search<'_> {
 
     fn waiting(&self, error: &BuildError) {
         warn!("waiting for buildkitd: {error}");
-        self.cx.now(format!("waiting for buildkitd: {error}"));
+        self.cx.now(format!("{UNREACHED}{error}"));
     }
 }
 

@@ -427,9 +427,14 @@ async fn the_plugin_s_own_account_checks_what_it_may() {
 async fn a_place_without_a_cluster_still_checks_the_rest() {
     let report = Run::new(&[]).report().await;
     assert_eq!(report.code, Some(0), "{}", report.text);
-    assert!(report.lines("skip")[0].starts_with("Kubernetes API: no Kubernetes API is configured"));
+    assert_eq!(report.lines("skip")[0], "Kubernetes API: not looked at: --offline");
     assert!(report.about("buildkitd").starts_with("ok"), "{}", report.text);
     assert_eq!(report.text.lines().count(), 3, "{}", report.text);
-    let report = Run::new(&["some-workflow"]).report().await;
+    let forgotten = Run::new(&[]).online().report().await;
+    assert_eq!(forgotten.code, Some(1), "{}", forgotten.text);
+    let line = forgotten.about("Kubernetes API");
+    assert!(line.starts_with("FAIL Kubernetes API: no Kubernetes API is configured"), "{line}");
+    assert!(line.ends_with("and --offline says that this is meant"), "{line}");
+    let report = Run::new(&["some-workflow"]).online().report().await;
     assert!(report.only().starts_with("FAIL Kubernetes API"), "{}", report.text);
 }
