@@ -9,6 +9,7 @@ mod controller;
 mod daemon;
 mod events;
 mod finding;
+mod fix;
 mod forms;
 mod images;
 mod mode;

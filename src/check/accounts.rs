@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::api_login::unread;
-use super::{Doctor, Finding};
+use super::{Doctor, Finding, fix};
 use crate::kube::{Account, KubeError, ReadError, Secret, SecretError, Secrets};
 
 /// The type of Secret that the cluster fills with a token.
@@ -57,7 +57,8 @@ fn judge_account(account: &Account, found: &Result<Option<ServiceAccount>, ReadE
                  kubectl create serviceaccount -n {} {}",
                 account.namespace, account.name
             ),
-        ),
+        )
+        .fixed_by(fix::service_account(account)),
         Err(error) => unread(subject, error),
     }
 }
@@ -72,7 +73,8 @@ fn judge_token(account: &Account, name: &str, read: &Result<Secret, SecretError>
     let secret = match read {
         Ok(secret) => secret,
         Err(SecretError::NotFound { .. }) => {
-            return Finding::fail(subject, format!("does not exist: {HANGS}; {mend}"));
+            let missing = Finding::fail(subject, format!("does not exist: {HANGS}; {mend}"));
+            return missing.fixed_by(fix::token(account, name));
         }
         Err(SecretError::Kube(KubeError::Forbidden { .. })) => {
             let text = format!(
@@ -85,17 +87,17 @@ fn judge_token(account: &Account, name: &str, read: &Result<Secret, SecretError>
         Err(error) => return Finding::fail(subject, error.to_string()),
     };
     if secret.expect_kind(TOKEN_KIND).is_err() {
-        return Finding::fail(
-            subject,
-            format!("is not of type {TOKEN_KIND}, so nobody fills it; delete it, and {mend}"),
-        );
+        let text = format!("is not of type {TOKEN_KIND}, so nobody fills it; delete it, and {mend}");
+        return Finding::fail(subject, text).fixed_by(fix::replaced_token(account, name));
     }
     match secret.key("token").map(|token| owner(token.expose_secret())) {
         Err(_) => {
             Finding::fail(subject, format!("has no token yet: {HANGS}; check its annotation, or {mend}"))
+                .fixed_by(fix::token(account, name))
         }
         Ok(Some(owner)) if owner != account.user() => {
             Finding::fail(subject, format!("holds the token of `{owner}`; delete it, and {mend}"))
+                .fixed_by(fix::replaced_token(account, name))
         }
         Ok(_) => Finding::ok(subject, "holds a token"),
     }

@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
 use super::api_login::unread;
-use super::{ExecutionMode, Finding, Site};
+use super::{ExecutionMode, Finding, Site, fix};
 use crate::kube::{By, Cluster, ReadError};
 use settings::Setting;
 
@@ -18,6 +18,14 @@ pub(super) use config::{Config, setting, text_of};
 const LABEL: &str = "app=workflow-controller";
 /// The name of the controller's ConfigMap, unless a setting changes it.
 pub(super) const CONFIG_MAP: &str = "workflow-controller-configmap";
+
+/// The variables that are set without anything else, and what is recommended.
+const VALUES: [(&str, &str); 4] = [
+    ("ARGO_EXECUTOR_PLUGINS", "true"),
+    ("DEFAULT_REQUEUE_TIME", "1s"),
+    ("ARGO_AGENT_PATCH_RATE", "100ms"),
+    ("ARGO_AGENT_CPU_LIMIT", "1"),
+];
 
 /// The controller, as its Deployment describes it.
 #[derive(Debug, Default)]
@@ -191,11 +199,22 @@ impl Controller {
         let (requeue, requeue_finding) = self.requeue(mode);
         if mode.is_shared() {
             found.extend([requeue_finding, self.api_limit(), self.write_back(status, mode)]);
-            return found;
+        } else {
+            found.extend([self.plugins(), requeue_finding, self.patch_rate(requeue), self.agent_cpu()]);
+            found.push(self.write_back(status, mode));
         }
-        found.extend([self.plugins(), requeue_finding, self.patch_rate(requeue), self.agent_cpu()]);
-        found.push(self.write_back(status, mode));
-        found
+        found.into_iter().map(|finding| self.fixed(finding, &site.argo_namespace)).collect()
+    }
+
+    /// The finding about a setting with the command that sets it.
+    fn fixed(&self, finding: Finding, namespace: &str) -> Finding {
+        let subject = |name: &str| finding.subject == format!("controller setting {name}");
+        match VALUES.iter().find(|(name, _)| subject(name)) {
+            Some((name, value)) if self.setting(name) != Setting::Elsewhere => {
+                finding.fixed_by(fix::variable(namespace, &self.name, name, value))
+            }
+            _ => finding,
+        }
     }
 }
 

@@ -26,11 +26,28 @@ pub struct Finding {
     pub subject: String,
     /// What was found; except for [`Severity::Ok`], also what to do.
     pub text: String,
+    /// Shell commands that mend it, if they are known exactly.
+    pub fix: Option<String>,
+}
+
+impl Severity {
+    /// All of them, from good to unknown.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Warn, Self::Fail, Self::Skip];
+
+    /// The word at the beginning of a line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+            Self::Skip => "skip",
+        }
+    }
 }
 
 impl Finding {
     pub(super) fn ok(subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Ok, subject: subject.into(), text: text.into() }
+        Self { severity: Severity::Ok, subject: subject.into(), text: text.into(), fix: None }
     }
 
     pub(super) fn warn(subject: impl Into<String>, text: impl Into<String>) -> Self {
@@ -45,23 +62,24 @@ impl Finding {
         Self { severity: Severity::Skip, ..Self::ok(subject, text) }
     }
 
+    /// The same finding with the commands that mend it, if there is something to mend.
+    pub(super) fn fixed_by(self, fix: Option<String>) -> Self {
+        let is_wrong = matches!(self.severity, Severity::Warn | Severity::Fail);
+        Self { fix: fix.filter(|_| is_wrong), ..self }
+    }
+
     /// The same finding in one line, without any secret that was read.
     pub(super) fn clean(self, redactor: &Redactor) -> Self {
         let lines = self.text.lines().map(str::trim).filter(|line| !line.is_empty());
         let text = lines.collect::<Vec<_>>().join("; ");
-        Self { text: redactor.clean(&text), ..self }
+        let fix = self.fix.as_deref().map(|fix| redactor.lines(fix));
+        Self { text: redactor.clean(&text), fix, ..self }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Ok => "ok",
-            Severity::Warn => "warn",
-            Severity::Fail => "FAIL",
-            Severity::Skip => "skip",
-        };
-        write!(f, "{severity:<4} {}: {}", self.subject, self.text)
+        write!(f, "{:<4} {}: {}", self.severity.word(), self.subject, self.text)
     }
 }
 

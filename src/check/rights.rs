@@ -116,7 +116,8 @@ fn unmet(subject: &str, account: &Account, need: &RequiredRight, lacks: &[&str])
         need.without,
         need.grant(need.verbs, account)
     );
-    if need.optional { Finding::warn(subject, text) } else { Finding::fail(subject, text) }
+    let found = if need.optional { Finding::warn(subject, text) } else { Finding::fail(subject, text) };
+    found.fixed_by(need.fix(account))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::api_login::unread;
 use super::controller::Config;
 use super::plugin::{ContainerSettings, Plugin};
 use super::user_objects::{UserObject, UserObjects};
-use super::{Doctor, Finding};
+use super::{Doctor, Finding, fix};
 use crate::kube::ReadError;
 
 /// The label by which a namespace refuses pods (Kubernetes: "Pod Security Admission").
@@ -116,7 +116,8 @@ fn judge(
     let namespace = match read {
         Ok(Some(namespace)) => namespace,
         Ok(None) => {
-            return Finding::fail(subject, "the namespace does not exist; create it, or name another one");
+            return Finding::fail(subject, "the namespace does not exist; create it, or name another one")
+                .fixed_by(fix::namespace(name));
         }
         Err(error) => return unread(subject, error),
     };

@@ -1,15 +1,16 @@
 //! `argo-buildkit check [WORKFLOW]`: the doctor.
 
-use std::io::Write;
+mod show;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::check::{Application, Doctor, Finding, Image, Repository, Severity, Site, Targets};
 use crate::config::PeerOptions;
 use crate::metrics::Metrics;
-use crate::text;
+use show::{Form, Report};
 
 /// The exit code when something must be mended. It is 0 otherwise, even with warnings. 2 is clap's for a wrong
 /// command line.
@@ -38,6 +39,8 @@ Examples:
   argo-buildkit check --image registry.example.com/shop/api=registry-credentials
   # In CI, without a cluster.
   argo-buildkit check --offline --read https://git.example.com/shop/api.git
+  # What mends it, to read before it is run.
+  argo-buildkit check --fix >mend.sh
   # Why a workflow does not move.
   argo-buildkit check api-x7k2p
 
@@ -94,11 +97,26 @@ pub(super) struct Command {
     /// forge's API with a token of an administrator.
     #[arg(long = "hook", value_name = "REPO=SECRET", help_heading = TARGETS)]
     hooks: Vec<Repository>,
+    /// The form of the findings. JSON is one object, with `fix` for what `--fix` prints.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Instead of the findings, print a shell script that mends them: what is wrong as comments, and the commands and objects that are
+    /// known exactly. Nothing is applied: read it first.
+    #[arg(long, conflicts_with_all = ["output", "workflow"])]
+    fix: bool,
     /// Do not look at the cluster: check only buildkitd and what the options name. Without it, a missing cluster is a FAIL.
     #[arg(long, conflicts_with = "workflow")]
     offline: bool,
     #[command(flatten)]
     peers: PeerOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A line for each; the summary is on standard error.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 impl Command {
@@ -122,22 +140,20 @@ impl Command {
             hooks: self.hooks,
         };
         let doctor = Doctor::new(engine, site, targets);
-        let mut code = ExitCode::SUCCESS;
-        let say = |finding: Finding| {
-            if finding.severity == Severity::Fail {
-                code = ExitCode::from(PROBLEM_FOUND);
-            }
-            print(&finding);
-        };
+        let mut report = Report::new(match self.output {
+            _ if self.fix => Form::Fix,
+            Output::Text => Form::Text,
+            Output::Json => Form::Json,
+        });
+        let say = |finding: Finding| report.add(finding);
         match &self.workflow {
             Some(workflow) => doctor.why(workflow, say).await,
             None => doctor.check(say).await,
         }
-        Ok(code)
+        report.end(self.workflow.is_some());
+        Ok(match report.count(Severity::Fail) {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(PROBLEM_FOUND),
+        })
     }
-}
-
-/// Prints a line to a terminal or a pipe. A closed output must not stop the checks.
-fn print(finding: &Finding) {
-    let _ = writeln!(std::io::stdout(), "{}", text::line(&finding.to_string()));
 }

@@ -4,6 +4,7 @@ mod cluster;
 mod daemon;
 mod events;
 mod keys;
+mod output;
 mod provoked;
 mod refused;
 mod servers;
@@ -21,6 +22,8 @@ use crate::support::shared::bounded_buildkitd;
 struct Report {
     text: String,
     code: Option<i32>,
+    /// The numbers of findings, which are on standard error.
+    summary: String,
 }
 
 /// A run of `check` that only has the given cluster and buildkitd.
@@ -62,13 +65,22 @@ impl Run {
         }
         let mut command = tokio::process::Command::from(self.command);
         let output = command.output().await.unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(errors.is_empty(), "{errors}");
-        Report { text: String::from_utf8(output.stdout).unwrap(), code: output.status.code() }
+        let summary = String::from_utf8(output.stderr).unwrap();
+        let report =
+            Report { text: String::from_utf8(output.stdout).unwrap(), code: output.status.code(), summary };
+        report.expect_summary();
+        report
     }
 }
 
 impl Report {
+    /// Nothing is on standard error but the numbers of the lines.
+    fn expect_summary(&self) {
+        let numbers = ["ok", "warn", "FAIL", "skip"].map(|word| format!("{} {word}", self.lines(word).len()));
+        let expected = format!("{}\n", numbers.join(", "));
+        assert!(self.summary.is_empty() || self.summary == expected, "{}{}", self.text, self.summary);
+    }
+
     /// The lines with this result, without it.
     fn lines(&self, verdict: &str) -> Vec<&str> {
         let lines = self.text.lines().filter_map(|line| line.strip_prefix(verdict));

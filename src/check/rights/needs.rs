@@ -1,5 +1,6 @@
 //! The tables of rights: which account uses which Kubernetes API, and what happens without the right.
 
+use crate::check::fix::{self, Rule};
 use crate::check::{Application, ExecutionMode, Site};
 use crate::kube::Account;
 
@@ -51,6 +52,13 @@ impl RequiredRight {
             Some(name) => format!("{} `{name}`", self.resource),
             None => self.resource.to_owned(),
         }
+    }
+
+    /// The commands that give it to `account`.
+    pub(super) fn fix(&self, account: &Account) -> Option<String> {
+        let Self { group, resource, namespace, name, verbs, .. } = self;
+        let rule = Rule { group, resource, name: name.as_deref(), verbs };
+        fix::role(account, namespace, &rule)
     }
 
     pub(super) fn grant(&self, verbs: &[&str], account: &Account) -> String {

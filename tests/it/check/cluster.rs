@@ -428,6 +428,7 @@ async fn a_place_without_a_cluster_still_checks_the_rest() {
     let report = Run::new(&[]).report().await;
     assert_eq!(report.code, Some(0), "{}", report.text);
     assert_eq!(report.lines("skip")[0], "Kubernetes API: not looked at: --offline");
+    assert_eq!(report.summary, "2 ok, 0 warn, 0 FAIL, 1 skip\n");
     assert!(report.about("buildkitd").starts_with("ok"), "{}", report.text);
     assert_eq!(report.text.lines().count(), 3, "{}", report.text);
     let forgotten = Run::new(&[]).online().report().await;

@@ -11,10 +11,10 @@ const ARGO: &str = "argoproj.io/v1alpha1";
 const PLUGIN: &str = include_str!("../../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
 
 /// A separate API server, because some of this would end the controller that other tests share.
-struct World(Kube);
+pub(super) struct World(pub(super) Kube);
 
 impl World {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let world = Self(Kube::start().await);
         apply_crds(&world.0).await;
         world.0.namespace("argo").await;
@@ -36,7 +36,7 @@ impl World {
             .await;
     }
 
-    async fn report(&self) -> Report {
+    pub(super) async fn report(&self) -> Report {
         Run::new(&[]).kubeconfig(&self.0.kubeconfig(Identity::Admin)).report().await
     }
 
