@@ -195,7 +195,7 @@ impl WarmOptions {
         engine.logins = docker_config::logins(self.docker_config).await?;
         let uid = uuid::Uuid::new_v4().to_string();
         let workflow = Workflow { name: "terminal".to_owned(), namespace: "default".to_owned(), uid };
-        run::one(engine, step, workflow, self.timeout, None).await
+        run::one(engine, step, workflow, self.timeout, &run::Results::default()).await
     }
 }
 

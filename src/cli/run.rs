@@ -1,30 +1,38 @@
 //! `argo-buildkit run FILE`: the same steps from a terminal, or from a container template where plugins
 //! are switched off.
 
+mod input;
+mod parameters;
+mod results;
 mod socket;
 
 use std::convert::Infallible;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::docker_config;
+use crate::argo::TimedStep;
 use crate::config::PeerOptions;
 use crate::duration::parse_timeout;
 use crate::engine::{Engine, StepRequest, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobLimits, JobSpec, JobState, JobTable};
 use crate::metrics::Metrics;
-use crate::outcome::{Fault, Outputs};
+use crate::outcome::Fault;
 use crate::progress::Progress;
-use crate::step::{self, Step};
+use crate::step::Step;
 use crate::{shutdown, text};
+use input::Wanted;
+use results::Form;
+
+pub(super) use results::Results;
 
 /// Exit codes: 0 done, 1 the step's own fault, [`TEMPORARY`] a server's, 130 interrupted.
 const FAILED: u8 = 1;
@@ -35,6 +43,9 @@ const INTERRUPTED: u8 = 130;
 /// How long an interrupted step may take to stop.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long a step may take whose template does not say.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// The limits for one job, which nobody polls.
 const SINGLE_JOB: JobLimits = JobLimits { running: 1, per_group: 1, kept: 1, kept_bytes: 0, lease: None };
 
@@ -44,6 +55,10 @@ Examples:
   argo-buildkit run build.yaml
   # On another, with Secrets from files: secrets/NAME/KEY.
   argo-buildkit run --buildkit-host tcp://10.0.0.7:1234 --secrets-dir secrets build.yaml
+  # A template of a WorkflowTemplate, with values for its parameters.
+  argo-buildkit run workflow.yaml --template build -p revision=main -p version=1.4.0
+  # The step on standard input, with its outputs as shell variables.
+  argo-buildkit run - -o env
 
 Exit codes:
   0    done
@@ -55,17 +70,27 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Command {
-    /// A YAML file with one step: what a template has under `plugin.buildkit`, or such a template.
+    /// A YAML file with a step (what a template has under `plugin.buildkit`), a template, a Workflow, a WorkflowTemplate or a
+    /// CronWorkflow; `-` is standard input.
     file: PathBuf,
+    /// The template to run, if several of the file have a step.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
+    /// A value of a parameter, of the template or of the workflow. May be given several times. The others have their defaults.
+    #[arg(long = "parameter", short, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// The form of the outputs on standard output: those that the template declares, or all of a step that is alone in its file.
+    #[arg(long, short, value_enum, default_value_t = Form::Text)]
+    output: Form,
     /// The name of the workflow in the commits that the step makes.
     #[arg(long, env = "ARGO_BUILDKIT_WORKFLOW", value_name = "NAME", default_value = "terminal")]
     workflow: String,
     /// The namespace of the Secrets that the step names.
     #[arg(long, short, env = "ARGO_BUILDKIT_NAMESPACE", default_value = "default")]
     namespace: String,
-    /// How long it may take.
-    #[arg(long, default_value = "1h", value_parser = parse_timeout)]
-    timeout: Duration,
+    /// How long it may take. By default the template's `timeout`, or 1h.
+    #[arg(long, value_parser = parse_timeout)]
+    timeout: Option<Duration>,
     /// Also write each output to DIR/NAME, for `valueFrom.path`.
     #[arg(long, value_name = "DIR")]
     outputs_dir: Option<PathBuf>,
@@ -79,7 +104,17 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let step = step::parse(&read(&self.file)?).with_context(|| self.file.display().to_string())?;
+        let uid = uuid::Uuid::new_v4().to_string();
+        let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
+        let (template, parameters) = (self.template.as_deref(), self.parameters.as_slice());
+        let wanted = Wanted { template, parameters, workflow: &workflow };
+        let template = input::read(&self.file, &wanted)?;
+        let body = template.step().context("the file has no step")?;
+        let wrong = |why: String| anyhow!("{}: {why}", input::shown(&self.file));
+        let TimedStep { step, limit, .. } = template.timed_step(body, TIMEOUT).map_err(wrong)?;
+        let results =
+            Results { form: self.output, declared: template.declared(), directory: self.outputs_dir };
+        results.prepare()?;
         if let Some(hosts) = socket::absent(&step, &self.peers.buildkit_host) {
             say(std::io::stderr(), &socket::problem(&hosts));
             return Ok(ExitCode::from(TEMPORARY));
@@ -88,19 +123,24 @@ impl Command {
         engine.logins = docker_config::logins(self.docker_config).await?;
         // The user at the terminal could call the daemon directly.
         engine.tenancy = engine.tenancy.with_daemon_cache(true);
-        let uid = uuid::Uuid::new_v4().to_string();
-        let workflow = Workflow { name: self.workflow, namespace: self.namespace, uid };
-        one(engine, step, workflow, self.timeout, self.outputs_dir.as_deref()).await
+        one(engine, step, workflow, self.timeout.unwrap_or(limit), &results).await
     }
 }
 
-/// Runs one step, prints its progress and its result, and writes its outputs to `outputs_dir`.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs one step, and prints its progress and its result.
 pub(super) async fn one(
     engine: Engine,
     step: Step,
     workflow: Workflow,
     timeout: Duration,
-    outputs_dir: Option<&Path>,
+    results: &Results,
 ) -> anyhow::Result<ExitCode> {
     let key = JobKey::derive(&workflow.uid, &Value::Null);
     let spec = JobSpec::new(timeout, async move |job: JobContext| {
@@ -112,13 +152,32 @@ pub(super) async fn one(
     let jobs = JobTable::new(SINGLE_JOB);
     jobs.poll_or_start(&key, spec)?;
     let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
-    tokio::select! {
-        ended = end(state) => report(ended?.as_ref(), outputs_dir),
-        never = show(progress) => match never {},
-        _ = signalled => {
-            jobs.drain(DRAIN).await;
-            Ok(ExitCode::from(INTERRUPTED))
+    let signal = tokio::select! {
+        ended = end(state.clone()) => return report(ended?.as_ref(), results),
+        never = show(progress.clone()) => match never {},
+        signal = signalled => signal,
+    };
+    interrupted(signal, &progress.borrow().now.clone());
+    jobs.drain(DRAIN).await;
+    if let JobState::Done(ending) = &*state.borrow() {
+        stopped(ending);
+    }
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// Says at once what a signal stops.
+fn interrupted(signal: &str, doing: &str) {
+    let doing = if doing.is_empty() { "the step" } else { doing };
+    say(std::io::stderr(), &format!("{signal}: stopping {doing}; a push that has begun is waited for"));
+}
+
+/// Says whether the step was stopped, or had ended before.
+fn stopped(ending: &Ending) {
+    match ending {
+        Ok(success) => {
+            say(std::io::stderr(), &format!("not stopped, because it was done: {}", success.summary))
         }
+        Err(error) => say(std::io::stderr(), &error.message),
     }
 }
 
@@ -129,17 +188,6 @@ async fn end(mut state: watch::Receiver<JobState>) -> anyhow::Result<Arc<Ending>
         }
         state.changed().await?;
     }
-}
-
-/// Reads the step in `file`, from either form of the file.
-fn read(file: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let value: Value =
-        serde_saphyr::from_str(&text).with_context(|| format!("{} is not YAML", file.display()))?;
-    Ok(match value.pointer("/plugin/buildkit").or_else(|| value.get("buildkit")) {
-        Some(step) => step.clone(),
-        None => value,
-    })
 }
 
 /// Prints the progress whenever it changes.
@@ -156,29 +204,18 @@ async fn show(mut lines: watch::Receiver<Progress>) -> Infallible {
     std::future::pending().await
 }
 
-fn report(ended: &Ending, directory: Option<&Path>) -> anyhow::Result<ExitCode> {
+fn report(ended: &Ending, results: &Results) -> anyhow::Result<ExitCode> {
     let (outputs, said, code) = match ended {
         Ok(success) => (&success.outputs, &success.summary, 0),
         Err(error) if error.fault == Fault::User => (&error.outputs, &error.message, FAILED),
         Err(error) => (&error.outputs, &error.message, TEMPORARY),
     };
     say(std::io::stderr(), said);
-    for (name, value) in outputs {
-        say(std::io::stdout(), &format!("{name}: {value}"));
+    if let Some(printed) = results.printed(outputs) {
+        say(std::io::stdout(), &printed);
     }
-    if let Some(directory) = directory {
-        write_all(directory, outputs)?;
-    }
+    results.write(outputs)?;
     Ok(ExitCode::from(code))
-}
-
-fn write_all(directory: &Path, outputs: &Outputs) -> anyhow::Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
-    for (name, value) in outputs {
-        let path = directory.join(name);
-        std::fs::write(&path, value).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
 }
 
 /// Prints plain text to a terminal or a pipe. A closed output must not fail a build.

@@ -4,6 +4,7 @@ mod completion;
 mod help;
 mod messages;
 mod pages;
+mod run;
 mod version;
 
 use std::process::{Command, Output};

@@ -248,5 +248,6 @@ async fn a_run_from_a_terminal_that_is_interrupted_lets_its_push_finish() {
     signal(run.pid(), "INT");
     hook.release();
     assert_eq!(run.wait().code(), Some(130), "{}", run.log());
+    assert!(run.log().contains("SIGINT: stopping "), "{}", run.log());
     assert!(shop.gitops.read("main", "chart/values.yaml").await.unwrap().contains("tag: \"3\""));
 }

@@ -48,7 +48,11 @@ fn succeeded(output: &Output) -> String {
 #[test]
 fn every_command_is_one_that_a_test_runs() {
     let commands: Vec<_> = blocks("sh").iter().flat_map(|block| block.lines()).collect();
-    let known = ["make demo", "make test", "argo-buildkit run --secrets-dir secrets build-and-promote.yaml"];
+    let known = [
+        "make demo",
+        "make test",
+        "argo-buildkit run --secrets-dir secrets -p revision=main -p version=1.4.0 build-and-promote.yaml",
+    ];
     // `make e2e` runs docs/install.md.
     let install = include_str!("../../docs/install.md").replace("\"$OVERLAY\"", "deploy/overlays/production");
     let (installed, others): (Vec<_>, Vec<_>) =
@@ -84,7 +88,7 @@ fn the_template_runs_from_a_terminal() {
     write("secrets/git-credentials/username", "ci");
     write("secrets/git-credentials/password", "pw");
     write("secrets/registry-credentials/.dockerconfigjson", "{\"auths\": {}}");
-    let here = substituted()
+    let here = template()
         .replace("https://git.example.com/shop/api.git", &git.url("api"))
         .replace("https://git.example.com/ops/gitops.git", &git.url("gitops"))
         .replace("registry.example.com", registry.host());
