@@ -3,15 +3,15 @@
 
 mod input;
 mod parameters;
+mod progress;
 mod results;
 mod socket;
 
-use std::convert::Infallible;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -26,7 +26,6 @@ use crate::engine::{Engine, StepRequest, Workflow};
 use crate::jobs::{Ending, JobContext, JobKey, JobLimits, JobSpec, JobState, JobTable};
 use crate::metrics::Metrics;
 use crate::outcome::Fault;
-use crate::progress::Progress;
 use crate::step::Step;
 use crate::{shutdown, text};
 use input::Wanted;
@@ -91,6 +90,9 @@ pub(super) struct Command {
     /// How long it may take. By default the template's `timeout`, or 1h.
     #[arg(long, value_parser = parse_timeout)]
     timeout: Option<Duration>,
+    /// The form of the progress on standard error.
+    #[arg(long, value_enum, default_value_t = progress::Form::Auto)]
+    progress: progress::Form,
     /// Also write each output to DIR/NAME, for `valueFrom.path`.
     #[arg(long, value_name = "DIR")]
     outputs_dir: Option<PathBuf>,
@@ -112,8 +114,12 @@ impl Command {
         let body = template.step().context("the file has no step")?;
         let wrong = |why: String| anyhow!("{}: {why}", input::shown(&self.file));
         let TimedStep { step, limit, .. } = template.timed_step(body, TIMEOUT).map_err(wrong)?;
-        let results =
-            Results { form: self.output, declared: template.declared(), directory: self.outputs_dir };
+        let results = Results {
+            form: self.output,
+            declared: template.declared(),
+            directory: self.outputs_dir,
+            progress: self.progress,
+        };
         results.prepare()?;
         if let Some(hosts) = socket::absent(&step, &self.peers.buildkit_host) {
             say(std::io::stderr(), &socket::problem(&hosts));
@@ -154,7 +160,7 @@ pub(super) async fn one(
     let (state, progress) = jobs.watch(&key).context("the step ended before it began")?;
     let signal = tokio::select! {
         ended = end(state.clone()) => return report(ended?.as_ref(), results),
-        never = show(progress.clone()) => match never {},
+        never = results.progress.show(progress.clone()) => match never {},
         signal = signalled => signal,
     };
     interrupted(signal, &progress.borrow().now.clone());
@@ -190,27 +196,13 @@ async fn end(mut state: watch::Receiver<JobState>) -> anyhow::Result<Arc<Ending>
     }
 }
 
-/// Prints the progress whenever it changes.
-async fn show(mut lines: watch::Receiver<Progress>) -> Infallible {
-    let started = Instant::now();
-    let mut last = String::new();
-    while lines.changed().await.is_ok() {
-        let progress = lines.borrow_and_update().clone();
-        if progress.now != last {
-            say(std::io::stderr(), &progress.line(started.elapsed()));
-            last = progress.now;
-        }
-    }
-    std::future::pending().await
-}
-
 fn report(ended: &Ending, results: &Results) -> anyhow::Result<ExitCode> {
     let (outputs, said, code) = match ended {
         Ok(success) => (&success.outputs, &success.summary, 0),
         Err(error) if error.fault == Fault::User => (&error.outputs, &error.message, FAILED),
         Err(error) => (&error.outputs, &error.message, TEMPORARY),
     };
-    say(std::io::stderr(), said);
+    results.progress.end(said, code);
     if let Some(printed) = results.printed(outputs) {
         say(std::io::stdout(), &printed);
     }

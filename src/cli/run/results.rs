@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::progress;
 use crate::outcome::Outputs;
 use crate::text;
 
@@ -29,6 +30,8 @@ pub(in crate::cli) struct Results {
     pub(super) declared: Vec<String>,
     /// The directory for a file of each output.
     pub(super) directory: Option<PathBuf>,
+    /// How the progress is shown meanwhile.
+    pub(super) progress: progress::Form,
 }
 
 impl Results {
@@ -100,7 +103,7 @@ mod tests {
         let outputs = [("digest", "sha256:1"), ("log-tail", "it's\nbroken\n"), ("tags", "[]")];
         let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let declared = declared.iter().map(|name| (*name).to_owned()).collect();
-        Results { form, declared, directory: None }.printed(&outputs).unwrap()
+        Results { form, declared, ..Results::default() }.printed(&outputs).unwrap()
     }
 
     #[test]

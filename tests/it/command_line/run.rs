@@ -60,6 +60,29 @@ fn a_template_of_a_workflow_runs_with_parameters_and_prints_what_it_declares() {
 }
 
 #[test]
+fn the_progress_is_quiet_or_lines_of_json() {
+    let told = |form: &str| {
+        let output = piped(&workflow(), &["--template", "ask", "-p", "image=a/b", "--progress", form]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "exists: false\n"));
+        text(&output.stderr).to_owned()
+    };
+    let quiet = told("quiet");
+    assert_eq!(quiet.lines().count(), 1, "{quiet}");
+    let lines = told("json");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (result, changes) = lines.split_last().unwrap();
+    assert_eq!(*result, json!({"result": quiet.trim_end(), "code": 0}));
+    assert!(
+        changes.iter().all(|change| change["now"].is_string() && change["seconds"].is_f64()),
+        "{changes:?}"
+    );
+    for form in ["auto", "plain"] {
+        let said = told(form);
+        assert!(said.ends_with(&quiet) && !said.contains('\x1b'), "{said}");
+    }
+}
+
+#[test]
 fn what_is_not_clear_in_a_file_is_refused() {
     for (arguments, expected) in [
         (
