@@ -9,6 +9,7 @@ mod edit;
 mod lint;
 mod log;
 mod man;
+mod migrate;
 mod output;
 mod registry;
 mod render;
@@ -82,6 +83,8 @@ enum Command {
     Lint(Box<lint::Command>),
     /// Make the objects of Argo Events and Argo Workflows for a catalogue of services.
     Render(Box<render::Command>),
+    /// Make a catalogue of what Tekton, Actions, Jobs and other systems build, and report every key of theirs.
+    Migrate(Box<migrate::Command>),
     /// Print a JSON Schema of steps, workflows, policies or catalogues, for editors.
     Schema(schema::Command),
     /// Print a script that completes this command line in a shell.
@@ -106,6 +109,7 @@ impl Command {
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
+            | Self::Migrate(_)
             | Self::Schema(_)
             | Self::Completion(_)
             | Self::Man(_) => Builder::new_current_thread(),
@@ -132,6 +136,7 @@ impl Command {
             | Self::Edit(_)
             | Self::Lint(_)
             | Self::Render(_)
+            | Self::Migrate(_)
             | Self::Schema(_)
             | Self::Completion(_)
             | Self::Man(_) => "off",
@@ -160,6 +165,7 @@ impl Cli {
                 Command::Edit(command) => command.run(),
                 Command::Lint(command) => command.run(),
                 Command::Render(command) => command.run().await,
+                Command::Migrate(command) => command.run(),
                 Command::Schema(command) => command.run(),
                 Command::Completion(command) => command.run(Self::command()),
                 Command::Man(command) => command.run(Self::command()),

@@ -68,6 +68,23 @@ pub fn catalogue(bytes: &[u8]) {
     }
 }
 
+/// Reads a file of another system. Checks that a catalogue made of it is valid, and that the report tells of every document.
+pub fn migrate(bytes: &[u8]) {
+    let options = crate::migrate::MigrateOptions { namespace: "builds".to_owned(), git_url: None };
+    // The name is that of a workflow of Actions; the other systems do not look at it.
+    let name = "shop/api/.gitea/workflows/fuzz.yaml".to_owned();
+    let input = crate::migrate::MigrateInput { name, bytes: bytes.to_vec() };
+    let migration = crate::migrate::migrate(&[input], &options);
+    if let Some(file) = migration.files.iter().find(|file| file.name == "services.yaml") {
+        let read =
+            crate::catalogue::parse(file.text.as_bytes(), &crate::catalogue::KnownTemplates::bundled());
+        assert!(read.is_ok(), "{read:?}\n{}", file.text);
+    }
+    for line in migration.report.text().lines() {
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
 /// Parses a registry's `WWW-Authenticate` header.
 pub fn challenge(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };

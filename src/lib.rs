@@ -27,6 +27,7 @@
 //! | [`check`] | the doctor: checks what steps need of other systems, without changing anything |
 //! | [`lint`] | checks of Argo's objects in files, without a cluster: the steps by the parser, and what Argo lets through |
 //! | [`schema`] | JSON Schemas of steps, policies and catalogues, from the parsers' tables |
+//! | [`migrate`] | a catalogue of what other systems build images with, as functions from texts to texts; a report of every key |
 //! | [`render`] | the objects of Argo Events and Argo Workflows that a catalogue becomes, as files |
 //! | [`catalogue`] | the catalogue of services, from text to types; its mistakes with their places |
 //! | `go` | regular expressions and templates as Go's libraries read them, for texts that Argo Events gives to these |
@@ -86,6 +87,7 @@ pub mod lint;
 pub mod listen;
 pub mod manifest;
 pub mod metrics;
+pub mod migrate;
 pub mod notify;
 pub mod oci;
 pub mod outcome;

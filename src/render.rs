@@ -14,7 +14,7 @@ mod sensor;
 mod sweep;
 mod warm;
 mod workflow;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ const WIDTH: usize = 120;
 const DEPTH: usize = 2;
 
 /// A whole document, with its final line break.
-pub(super) fn document(value: &Value) -> String {
+pub(crate) fn document(value: &Value) -> String {
     let mut text = String::new();
     block(value, 0, &mut text);
     text.trim_start_matches('\n').to_owned()

@@ -94,7 +94,7 @@ fn many(count: usize, what: &str) -> String {
 }
 
 /// Prints JSON on standard output.
-pub(super) fn json(value: &Value) {
+pub(in crate::cli) fn json(value: &Value) {
     print(&format!("{value:#}\n"));
 }
 
