@@ -35,6 +35,9 @@ fn is_daemon(image: &str) -> bool {
 fn command<'a>(node: &Node<'a>, words: &[Term<'a>], image: &str, scope: &Scope<'a>, out: &mut Pipeline) {
     let shell = words.first().map(|word| word.text.rsplit('/').next().unwrap_or_default().to_owned());
     let is_shell = matches!(shell.as_deref(), Some("sh" | "bash" | "ash"));
+    if let (true, [first]) = (is_shell, words) {
+        return first.approximate("no shell runs");
+    }
     if let (true, [rest @ .., _]) = (is_shell, words) {
         rest.iter().for_each(|word| word.approximate("no shell runs"));
         // The script is not resolved as a whole: each of its words has values of its own.

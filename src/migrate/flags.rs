@@ -50,17 +50,20 @@ const SWITCHES: &[&str] = &[
 
 /// The tool that a command begins with, and its arguments.
 pub(super) fn tool<'w, 'a>(words: &'w [Term<'a>], image: &str) -> Option<(Tool, &'w [Term<'a>])> {
-    let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-    let name = words.first().map(|word| last(&word.text)).unwrap_or_default();
+    let first = words.first().map(|word| word.text.as_str()).unwrap_or_default();
+    // A flag may have a path in its value.
+    let name = if first.starts_with('-') { first } else { first.rsplit('/').next().unwrap_or_default() };
     let has = |word: &str| words.iter().any(|term| term.text == word);
-    match name.as_str() {
+    match name {
         "buildctl" | "buildctl-daemonless.sh" if has("build") => Some((Tool::Buildctl, &words[1..])),
-        "executor" if words[0].text.contains("kaniko") => Some((Tool::Kaniko, &words[1..])),
+        "executor" if first.contains("kaniko") => Some((Tool::Kaniko, &words[1..])),
         "docker" | "podman" | "nerdctl" | "buildah" | "img" if has("build") || has("bud") => {
             let at = words.iter().position(|term| matches!(term.text.as_str(), "build" | "bud")).unwrap_or(0);
             Some((Tool::Docker, &words[at + 1..]))
         }
-        _ if image.contains("kaniko") && name.starts_with("--") => Some((Tool::Kaniko, words)),
+        _ if image.contains("kaniko") && !image.contains("warmer") && name.starts_with("--") => {
+            Some((Tool::Kaniko, words))
+        }
         "build" if image.contains("buildkit") => Some((Tool::Buildctl, words)),
         _ if image.contains("buildkit") && name.starts_with("--") && has("build") => {
             Some((Tool::Buildctl, words))

@@ -11,9 +11,40 @@ use super::term::{Scope, Term, resolve_text};
 
 /// Commands that need nothing in their place.
 const SILENT: &[&str] = &[
-    "set", "cd", "echo", "export", "mkdir", "true", "exit", "if", "fi", "then", "else", "done", "do", "for",
-    "while", "[", "test", "cat", "ls", "pwd", "printf", "sleep", ":", "chmod", "cp", "mv", "rm", "local",
-    "umask", "trap", "shift", "date",
+    "set",
+    "cd",
+    "echo",
+    "export",
+    "mkdir",
+    "true",
+    "exit",
+    "if",
+    "fi",
+    "then",
+    "else",
+    "done",
+    "do",
+    "for",
+    "while",
+    "[",
+    "test",
+    "cat",
+    "ls",
+    "pwd",
+    "printf",
+    "sleep",
+    ":",
+    "chmod",
+    "cp",
+    "mv",
+    "rm",
+    "local",
+    "umask",
+    "trap",
+    "shift",
+    "date",
+    "until",
+    "buildkitd",
 ];
 
 /// The most names of commands in a note.
@@ -88,7 +119,7 @@ fn one<'a>(
             found.read.insert("git clone");
         }
         "git" => drop(found.read.insert("git")),
-        "docker" | "podman" | "crane" | "skopeo" if has("push") || has("login") || has("tag") => {
+        "docker" | "podman" | "buildah" | "crane" | "skopeo" if has("push") || has("login") || has("tag") => {
             pushed(words, out);
             found.read.insert("push");
         }
@@ -125,7 +156,9 @@ fn behind_assignments<'w, 'a>(
 fn clone(words: &[Term<'_>], pushes: bool, out: &mut Pipeline) {
     for (n, word) in words.iter().enumerate() {
         let is_branch = n > 0 && matches!(words[n - 1].text.as_str(), "-b" | "--branch");
-        let is_url = word.text.contains("://") || word.text.starts_with("git@");
+        let lower = word.text.to_lowercase();
+        let is_named = word.is_open() && (lower.contains("url") || lower.contains("repo"));
+        let is_url = is_named || lower.contains("://") || lower.starts_with("git@");
         match (is_url, is_branch, pushes) {
             (true, _, false) => out.repo(word),
             (true, _, true) => {

@@ -48,6 +48,8 @@ impl ShellReader {
                 self.push("");
             }
             ('#', None) if self.word.is_none() => return next.find('\n').map_or("", |end| &next[end..]),
+            // `2>&1` is one word.
+            ('&', None) if self.word.as_ref().is_some_and(|word| word.ends_with('>')) => self.push("&"),
             ('\n' | ';' | '|' | '&' | '(' | ')', None) => self.end_command(),
             (c, None) if c.is_whitespace() => self.end_word(),
             (c, None) => self.push(c.encode_utf8(&mut [0; 4])),

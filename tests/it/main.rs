@@ -33,6 +33,7 @@ mod lifecycle;
 mod lint;
 mod logs;
 mod main_job;
+mod migrate;
 mod notify;
 mod poll;
 mod pool;
