@@ -2,6 +2,7 @@
 
 mod cases;
 mod directories;
+mod docs;
 mod keys;
 
 use std::fs;
