@@ -15,7 +15,7 @@ const DIRECTORIES: [&str; 3] = ["/.gitea/", "/.forgejo/", "/.github/"];
 const WAS_IGNORED: &str = "Gitea Actions ignored it until now; here it takes effect";
 
 /// Reads all workflows.
-pub(super) fn read<'a>(objects: &Objects<'a>, found: &mut Found) {
+pub(super) fn read(objects: &Objects<'_>, found: &mut Found) {
     for source in objects.sources {
         let root = source.root();
         if root.get("jobs").is_some_and(|jobs| jobs.is_map()) && root.get("kind").is_none() {
@@ -25,7 +25,7 @@ pub(super) fn read<'a>(objects: &Objects<'a>, found: &mut Found) {
 }
 
 /// The directory of a workflow, with slashes, and what is before it in the file's path.
-fn place<'a>(root: &Node<'a>) -> (&'static str, Option<String>) {
+fn place(root: &Node<'_>) -> (&'static str, Option<String>) {
     let path = format!("/{}", root.file());
     let found = DIRECTORIES.into_iter().find_map(|name| path.rfind(name).map(|at| (name, at)));
     let Some((name, at)) = found else { return ("", None) };

@@ -1,5 +1,7 @@
 //! The command lines of the tools that build: buildctl, kaniko, docker and its likes.
 
+mod kaniko;
+
 use super::pipeline::{Field, Pipeline};
 use super::term::Term;
 
@@ -83,7 +85,7 @@ pub(super) fn take(tool: Tool, words: &[Term<'_>], out: &mut Pipeline) {
     for (name, value) in &found {
         match tool {
             Tool::Buildctl => buildctl(name, value, out),
-            Tool::Kaniko => kaniko(name, value, out),
+            Tool::Kaniko => kaniko::take(name, value, out),
             Tool::Docker => docker(name, value, out),
         }
     }
@@ -235,68 +237,6 @@ fn registry_cache(value: &Term<'_>, out: &mut Pipeline) {
     if let Some(insecure) = text("registry.insecure") {
         out.set(Field::CacheInsecure, insecure);
     }
-}
-
-fn kaniko(name: &str, value: &Term<'_>, out: &mut Pipeline) {
-    match name {
-        "destination" | "d" => out.image(value),
-        "context" | "c" if value.text.contains("://") && !value.text.starts_with("dir://") => out.repo(value),
-        "context" | "c" => out.local_context(value),
-        "context-sub-path" => out.set(Field::Subdir, value),
-        "dockerfile" | "f" => dockerfile(value, out),
-        "target" => out.set(Field::Target, value),
-        "build-arg" => argument(value, out),
-        "custom-platform" | "customPlatform" => out.platforms(value),
-        "git" => value.by_hand("`branches` of the service says which branch is built"),
-        "cache" if value.text == "true" => value.direct("a cache is kept"),
-        "cache" => {
-            value.by_hand("write `parameters.cache-export: \"false\"` in a template of your own to keep none")
-        }
-        "cache-repo" => out.cache(value),
-        "cache-ttl" => {
-            value.by_hand("caches have no end here; `examples/cache-cleanup.yaml` deletes old ones")
-        }
-        "insecure" | "skip-tls-verify" => out.set(Field::Insecure, value),
-        "no-push" | "tar-path" | "tarPath" => value.by_hand("the step `build` pushes; see `parameters.push`"),
-        "label" | "no-push-cache" | "registry-mirror" | "registry-certificate" => value.by_hand(OWN_TEMPLATE),
-        _ if name.starts_with("insecure") || name.starts_with("skip-tls") => {
-            value
-                .by_hand("base images: list such registries in `buildkitd.toml` and `--insecure-registries`");
-        }
-        _ if is_of_kaniko(name) => {
-            value.approximate("not needed: BuildKit takes no snapshots of a file system")
-        }
-        _ => value.by_hand(UNKNOWN),
-    }
-}
-
-fn is_of_kaniko(name: &str) -> bool {
-    const OWN: &[&str] = &[
-        "snapshot-mode",
-        "snapshotMode",
-        "single-snapshot",
-        "use-new-run",
-        "cleanup",
-        "verbosity",
-        "v",
-        "reproducible",
-        "log-format",
-        "log-timestamp",
-        "compressed-caching",
-        "cache-dir",
-        "cache-copy-layers",
-        "cache-run-layers",
-        "ignore-path",
-        "ignore-var-run",
-        "push-retry",
-        "image-fs-extract-retry",
-        "digest-file",
-        "image-name-with-digest-file",
-        "image-name-tag-with-digest-file",
-        "force",
-        "kaniko-dir",
-    ];
-    OWN.contains(&name)
 }
 
 fn docker(name: &str, value: &Term<'_>, out: &mut Pipeline) {

@@ -141,7 +141,6 @@ fn join(known: &mut Pipeline, other: Pipeline) -> Vec<OpenPoint> {
     known.supersedes |= other.supersedes;
     known.name = known.name.take().or(other.name);
     known.full_name = known.full_name.take().or(other.full_name);
-    known.schedule = known.schedule.take().or(other.schedule);
     known.open.extend(other.open);
     open
 }

@@ -103,7 +103,7 @@ pub(super) fn pattern_of_glob(glob: &str) -> String {
 pub(super) fn service_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let name: String = text.chars().map(plain).collect();
-    let name = name.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
+    let name = name.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
     let name = name[..name.len().min(30)].trim_end_matches('-');
     if name.is_empty() { "service".to_owned() } else { name.to_owned() }
 }
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(pattern_of_glob("release/**"), "release/.*");
         assert_eq!(pattern_of_glob("v*.1"), r"v[^/]*\.1");
         assert_eq!(literal("v1.2"), r"v1\.2");
-        assert_eq!(service_name("Shop/API 2"), "shop-api");
+        assert_eq!(service_name("Shop/API 2"), "shop-api-2");
         assert_eq!(service_name("7"), "service");
     }
 }

@@ -21,7 +21,6 @@ pub(super) enum Field {
     RegistrySecret,
     GitopsRepo,
     GitopsBranch,
-    GitopsSecret,
     ChartDir,
     ValuesFile,
     TagKey,
@@ -47,7 +46,6 @@ impl Field {
             Self::RegistrySecret => &["registry-secret"],
             Self::GitopsRepo => &["gitops", "repo"],
             Self::GitopsBranch => &["gitops", "branch"],
-            Self::GitopsSecret => &["gitops", "secret"],
             Self::ChartDir => &["parameters", "chart-dir"],
             Self::ValuesFile => &["parameters", "values-file"],
             Self::TagKey => &["parameters", "tag-key"],
@@ -89,8 +87,6 @@ pub(super) struct Pipeline {
     pub(super) pull_requests: bool,
     /// Whether a newer build of a line ends the older ones.
     pub(super) supersedes: bool,
-    /// The schedule on which new commits are looked for.
-    pub(super) schedule: Option<String>,
     /// Whether anything in it builds an image.
     pub(super) builds: bool,
     /// Whether anything in it deploys what was built.
@@ -184,6 +180,10 @@ impl Pipeline {
                 .approximate("`repo`: the catalogue names each repository; its events build no other one");
         }
         let (url, had_login) = image::without_login(url);
+        let scheme = url.split_once("://").map_or("ssh", |(scheme, _)| scheme);
+        if !matches!(scheme, "https" | "http" | "ssh") {
+            return term.by_hand("`repo`: only Git repositories are built; put the files into one");
+        }
         self.set(Field::Repo, &term.with(url));
         if had_login {
             term.approximate("the login in the URL is left out; put it into the Secret that `git-secret` names, with the keys `username` and `password`");

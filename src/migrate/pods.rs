@@ -25,7 +25,7 @@ const WORKFLOWS: [(&str, &[&str]); 4] = [
 const HAS_OWN: &str = "a step of this plugin already; it stays as it is";
 
 /// Reads all pods and workflows.
-pub(super) fn read<'a>(objects: &Objects<'a>, found: &mut Found) {
+pub(super) fn read(objects: &Objects<'_>, found: &mut Found) {
     for (kind, path) in PODS {
         for object in objects.of_kind(kind) {
             pod(&object, path, objects, found);

@@ -47,6 +47,9 @@ const SILENT: &[&str] = &[
     "buildkitd",
 ];
 
+/// The most bytes of a script. It is read again for each service that uses it.
+const LONGEST: usize = 64 << 10;
+
 /// The most names of commands in a note.
 const NAMED: usize = 8;
 
@@ -60,6 +63,9 @@ struct Found {
 /// Reads a script.
 pub(super) fn read<'a>(node: &Node<'a>, scope: &Scope<'a>, out: &mut Pipeline) {
     let Some(script) = node.str() else { return };
+    if script.len() > LONGEST {
+        return node.by_hand("the script is too long to be read; put it in a stage of the Dockerfile");
+    }
     let commands = commands(script);
     let pushes = commands.iter().any(|command| is_git(command, "push"));
     let mut found = Found::default();

@@ -141,9 +141,6 @@ fn lists(build: &Pipeline, service: &mut Map<String, Value>) {
     if build.pull_requests {
         service.insert("pull-requests".to_owned(), json!(true));
     }
-    if let Some(schedule) = &build.schedule {
-        put(service, &["pull", "schedule"], json!(schedule));
-    }
 }
 
 /// Puts a value behind one or two keys.

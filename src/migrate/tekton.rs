@@ -16,7 +16,7 @@ use super::verdict::Verdict;
 type Given<'a> = BTreeMap<String, Vec<Term<'a>>>;
 
 /// Reads all objects of Tekton.
-pub(super) fn read<'a>(objects: &Objects<'a>, found: &mut Found) {
+pub(super) fn read(objects: &Objects<'_>, found: &mut Found) {
     let mut reader = TektonReader { objects, found, used: BTreeSet::new() };
     triggers::read(&mut reader);
     for kind in ["PipelineRun", "TaskRun"] {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::found::Found;
 use super::report::OpenPoint;
-use super::service::ServiceWriter;
+use super::service::{ServiceWriter, UNKNOWN_HOST};
 use super::{MigrateOptions, MigratedFile};
 use crate::catalogue::{self, Catalogue, CatalogueProblem, KnownTemplates};
 use crate::render;
@@ -93,7 +93,7 @@ fn valid(document: &mut Value, open: &mut Vec<OpenPoint>) -> Option<Catalogue> {
         places.sort_by_key(|place| Reverse(natural(place)));
         places.dedup();
         let before = document.clone();
-        places.iter().for_each(|place| remove(document, place));
+        places.iter().for_each(|place| leave_out(document, place));
         if *document == before {
             break;
         }
@@ -105,13 +105,32 @@ fn valid(document: &mut Value, open: &mut Vec<OpenPoint>) -> Option<Catalogue> {
     None
 }
 
-/// What is left out: the value, or the whole service if it cannot be without it.
+/// What is left out: the value, or the whole service if it has no valid name.
 fn place(problem: &CatalogueProblem) -> String {
     let parts: Vec<_> = problem.pointer.split('/').collect();
     match parts.as_slice() {
-        ["", "services", n, "name" | "repo" | "image", ..] => format!("/services/{n}"),
+        ["", "services", n, "name", ..] => format!("/services/{n}"),
         _ => problem.pointer.clone(),
     }
+}
+
+/// Leaves a value out. What a service needs gets a value that somebody has to replace.
+fn leave_out(document: &mut Value, pointer: &str) {
+    let parts: Vec<_> = pointer.split('/').collect();
+    if let ["", "services", n, field @ ("repo" | "image")] = parts.as_slice()
+        && let Some(service) = document.pointer_mut(&format!("/services/{n}"))
+    {
+        let name = service["name"].as_str().unwrap_or_default();
+        let unknown = match *field {
+            "repo" => format!("https://{UNKNOWN_HOST}/owner/{name}.git"),
+            _ => format!("{UNKNOWN_HOST}/{name}"),
+        };
+        if service[*field] != unknown.as_str() {
+            service[*field] = json!(unknown);
+            return;
+        }
+    }
+    remove(document, pointer);
 }
 
 /// A pointer with its numbers in their order.

@@ -158,7 +158,7 @@ fn file(term: &Term<'_>, out: &mut Pipeline) {
     let inner = path.strip_prefix(&subdir).and_then(|rest| rest.strip_prefix('/'));
     match inner {
         Some(inner) if !subdir.is_empty() => out.set(Field::Dockerfile, &term.with(inner)),
-        _ if subdir.is_empty() => out.set(Field::Dockerfile, &term.with(path)),
+        _ if subdir.is_empty() => out.set(Field::Dockerfile, &term.with(path.as_str())),
         _ => term.by_hand("`dockerfile`: it is not in the context (`subdir`); make the context larger, or move the Dockerfile"),
     }
 }
