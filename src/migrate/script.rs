@@ -198,8 +198,9 @@ fn values(words: &[Term<'_>], out: &mut Pipeline) {
     let is_file = |word: &&Term<'_>| word.text.ends_with(".yaml") || word.text.ends_with(".yml");
     let Some(file) = words.iter().rev().find(is_file) else { return };
     let path = file.text.trim_start_matches("./").to_owned();
-    let (directory, name) = path.rsplit_once('/').unwrap_or((".", path.as_str()));
-    if !name.contains("values") {
+    // A chart in the root has no directory that the templates could name.
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path.as_str()));
+    if !name.contains("values") || directory.is_empty() {
         out.open.insert(format!(
             "a script changes {}: write it as `targets` of the service (docs/steps.md, \"Targets\")",
             crate::text::brief(&path, 120)

@@ -29,7 +29,7 @@ pub(super) fn read(task: KnownTask, given: &Given<'_>, out: &mut Pipeline) {
     out.builds |= task == KnownTask::Build;
     // The image first: a cache in its repository is left out.
     let image = given.get_key_value("IMAGE").filter(|_| task == KnownTask::Build);
-    let others = given.iter().filter(|(name, _)| !(task == KnownTask::Build && *name == "IMAGE"));
+    let others = given.iter().filter(|(name, _)| task != KnownTask::Build || *name != "IMAGE");
     for (name, items) in image.into_iter().chain(others) {
         match task {
             KnownTask::GitClone => items.iter().for_each(|item| clone(name, item, out)),

@@ -17,7 +17,7 @@ fn expected<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
 
 pub(super) fn migrated(path: &Path) -> (String, Migration) {
     let text = fs::read_to_string(path).unwrap();
-    let name = expected(&text, "name").first().map_or("case.yaml", |name| *name).to_owned();
+    let name = expected(&text, "name").first().copied().unwrap_or("case.yaml").to_owned();
     let options = MigrateOptions {
         namespace: "builds".to_owned(),
         git_url: Some("https://git.example.com".to_owned()),
