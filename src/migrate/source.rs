@@ -199,7 +199,7 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn is_true(&self) -> bool {
-        self.value == &Value::Bool(true) || self.str() == Some("true")
+        self.value.as_bool() == Some(true) || self.str() == Some("true")
     }
 
     pub(super) fn is_list(&self) -> bool {

@@ -61,7 +61,7 @@ impl InputReader {
                 self.walk(&path, depth + 1);
             } else if is_input && metadata.is_file() {
                 self.file(&path);
-            } else if is_input && metadata.is_symlink() {
+            } else if metadata.is_symlink() && (is_input || path.is_dir()) {
                 self.unread.push(format!(
                     "{} is a symbolic link, and was not followed; name its target if it is wanted",
                     path.display()
