@@ -70,6 +70,8 @@ pub struct Migration {
     pub report: MigrationReport,
 }
 
+const NOT_READ: &str = "no object of this kind is read; look whether anything that stays needs it";
+
 /// Reads all files, and makes a catalogue of what they build.
 pub fn migrate(inputs: &[MigrateInput], options: &MigrateOptions) -> Migration {
     let (mut sources, mut unread) = (Vec::new(), Vec::new());
@@ -89,6 +91,7 @@ pub fn migrate(inputs: &[MigrateInput], options: &MigrateOptions) -> Migration {
     actions::read(&objects, &mut found);
     pods::read(&objects, &mut found);
     updater::read(&objects, &mut found);
+    objects.unread().iter().for_each(|object| object.mark_all(Verdict::ByHand, NOT_READ));
     sources.iter().for_each(|source| source.settle(true));
     let mut written = writer::write(&found, options);
     if found.is_cut() {

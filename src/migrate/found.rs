@@ -12,6 +12,28 @@ const SERVICES: usize = 1000;
 /// The most tasks and steps that are read, counted for each service that uses them.
 const WORK: usize = 50_000;
 
+/// The kinds of objects that the readers know.
+const KINDS: &[&str] = &[
+    "Application",
+    "ClusterTask",
+    "ClusterTriggerBinding",
+    "ClusterWorkflowTemplate",
+    "CronJob",
+    "CronWorkflow",
+    "EventListener",
+    "Job",
+    "Pipeline",
+    "PipelineRun",
+    "Pod",
+    "Task",
+    "TaskRun",
+    "Trigger",
+    "TriggerBinding",
+    "TriggerTemplate",
+    "Workflow",
+    "WorkflowTemplate",
+];
+
 /// All objects of Kubernetes among the documents.
 pub(super) struct Objects<'a> {
     pub(super) sources: &'a [Source],
@@ -46,6 +68,16 @@ impl<'a> Objects<'a> {
     pub(super) fn of_kind(&self, kind: &str) -> Vec<Node<'a>> {
         let is_it = |object: &&Node<'a>| object.get("kind").and_then(|kind| kind.str()) == Some(kind);
         self.all.iter().filter(is_it).cloned().collect()
+    }
+
+    /// The objects of other kinds, and the documents that are neither objects nor workflows of Actions.
+    pub(super) fn unread(&self) -> Vec<Node<'a>> {
+        let is_unread = |object: &&Node<'a>| {
+            object.get("kind").and_then(|kind| kind.str()).is_none_or(|kind| !KINDS.contains(&kind))
+        };
+        let roots = self.sources.iter().map(|source| source.root());
+        let others = roots.filter(|root| root.get("kind").is_none() && root.get("jobs").is_none());
+        self.all.iter().filter(is_unread).cloned().chain(others).collect()
     }
 
     pub(super) fn find(&self, kind: &'a str, name: &'a str) -> Option<Node<'a>> {
