@@ -9,7 +9,7 @@ use super::found::Found;
 use super::report::OpenPoint;
 use super::service::{ServiceWriter, UNKNOWN_HOST};
 use super::{MigrateOptions, MigratedFile};
-use crate::catalogue::{self, Catalogue, CatalogueProblem, KnownTemplates};
+use crate::catalogue::{self, Catalogue, KnownTemplates};
 use crate::render;
 
 const HEADER: &str = "# Made by `argo-buildkit migrate`, and yours to edit. docs/catalogue.md has all fields; report.md says what is left to do.\n";
@@ -85,7 +85,7 @@ fn valid(document: &mut Value, open: &mut Vec<OpenPoint>) -> Option<Catalogue> {
             Ok(catalogue) => return Some(catalogue),
             Err(problems) => problems,
         };
-        let mut places: Vec<_> = problems.iter().map(place).collect();
+        let mut places: Vec<_> = problems.iter().map(|problem| problem.pointer.clone()).collect();
         for problem in &problems {
             open.push(point("services.yaml", &format!("left out: {}; {}", problem.problem, problem.help)));
         }
@@ -105,23 +105,15 @@ fn valid(document: &mut Value, open: &mut Vec<OpenPoint>) -> Option<Catalogue> {
     None
 }
 
-/// What is left out: the value, or the whole service if it has no valid name.
-fn place(problem: &CatalogueProblem) -> String {
-    let parts: Vec<_> = problem.pointer.split('/').collect();
-    match parts.as_slice() {
-        ["", "services", n, "name", ..] => format!("/services/{n}"),
-        _ => problem.pointer.clone(),
-    }
-}
-
 /// Leaves a value out. What a service needs gets a value that somebody has to replace.
 fn leave_out(document: &mut Value, pointer: &str) {
     let parts: Vec<_> = pointer.split('/').collect();
-    if let ["", "services", n, field @ ("repo" | "image")] = parts.as_slice()
+    if let ["", "services", n, field @ ("name" | "repo" | "image")] = parts.as_slice()
         && let Some(service) = document.pointer_mut(&format!("/services/{n}"))
     {
         let name = service["name"].as_str().unwrap_or_default();
         let unknown = match *field {
+            "name" => format!("built-{n}"),
             "repo" => format!("https://{UNKNOWN_HOST}/owner/{name}.git"),
             _ => format!("{UNKNOWN_HOST}/{name}"),
         };
