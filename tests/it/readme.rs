@@ -1,4 +1,4 @@
-//! README.md: its examples work, and its settings are those of the binary.
+//! README.md, docs/tour.md and docs/settings.md: the examples work, and the settings are those of the binary.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,15 @@ use crate::support::git::GitServer;
 use crate::support::shared::{shared_buildkitd, shared_registry};
 
 const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
+const SETTINGS: &str = include_str!("../../docs/settings.md");
 const BINARY: &str = env!("CARGO_BIN_EXE_argo-buildkit");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The fenced blocks in `language`.
-fn blocks(language: &str) -> Vec<&'static str> {
+/// The fenced blocks of `page` in `language`.
+fn blocks(page: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    README.split(&*fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
+    page.split(&*fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
 }
 
 fn yaml(text: &str) -> Value {
@@ -25,7 +27,7 @@ fn yaml(text: &str) -> Value {
 }
 
 fn template() -> &'static str {
-    blocks("yaml").into_iter().find(|block| block.contains("plugin:")).unwrap()
+    blocks(TOUR, "yaml").into_iter().find(|block| block.contains("plugin:")).unwrap()
 }
 
 /// The template after Argo's substitution.
@@ -47,17 +49,15 @@ fn succeeded(output: &Output) -> String {
 
 #[test]
 fn every_command_is_one_that_a_test_runs() {
-    let commands: Vec<_> = blocks("sh").iter().flat_map(|block| block.lines()).collect();
-    let known = [
-        "make demo",
-        "make test",
-        "argo-buildkit run --secrets-dir secrets -p revision=main -p version=1.4.0 build-and-promote.yaml",
-    ];
+    let blocks = [README, TOUR].into_iter().flat_map(|page| blocks(page, "sh"));
+    let commands: Vec<_> = blocks.flat_map(str::lines).collect();
+    let run =
+        "argo-buildkit run --secrets-dir secrets -p revision=main -p version=1.4.0 build-and-promote.yaml";
     // `make e2e` runs docs/install.md.
     let install = include_str!("../../docs/install.md").replace("\"$OVERLAY\"", "deploy/overlays/production");
     let (installed, others): (Vec<_>, Vec<_>) =
         commands.iter().partition(|command| install.contains(**command));
-    assert_eq!((others, installed.len()), (known.iter().collect(), 4));
+    assert_eq!((others, installed.len()), (vec![&"make demo", &"make test", &run, &run], 5));
     // `make test` runs this test; `make -n` shows that it is the right target.
     let plan = succeeded(&Command::new("make").args(["-n", "test"]).current_dir(ROOT).output().unwrap());
     assert!(plan.contains("cargo test --locked"), "{plan}");
@@ -94,7 +94,7 @@ fn the_template_runs_from_a_terminal() {
         .replace("registry.example.com", registry.host());
     write("build-and-promote.yaml", &here);
 
-    let line = blocks("sh").into_iter().find_map(|block| block.strip_prefix("argo-buildkit ")).unwrap();
+    let line = blocks(TOUR, "sh").into_iter().find_map(|block| block.strip_prefix("argo-buildkit ")).unwrap();
     let mut command = Command::new(BINARY);
     command
         .args(line.split_whitespace())
@@ -115,11 +115,11 @@ fn the_plugin_listens_where_the_binary_does_and_knows_its_settings() {
     let container = yaml(&read("deploy/plugin/plugin.yaml"))["spec"]["sidecar"]["container"].clone();
     let typed: k8s_openapi::api::core::v1::Container = serde_json::from_value(container.clone()).unwrap();
     assert_eq!(serde_json::to_value(&typed).unwrap(), container, "a field that Kubernetes does not know");
-    let listen = settings(README)["--listen"].clone();
+    let listen = settings(SETTINGS)["--listen"].clone();
     assert_eq!(listen.1, format!("127.0.0.1:{}", typed.ports.unwrap()[0].container_port));
     let set = yaml(&read("deploy/base/builds/settings.yaml"))["data"].clone();
     for variable in set.as_object().unwrap().keys() {
-        assert!(settings(README).values().any(|(name, _)| name == variable), "{variable}");
+        assert!(settings(SETTINGS).values().any(|(name, _)| name == variable), "{variable}");
     }
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn flags(subcommand: &str) -> BTreeMap<String, (String, String)> {
 
 #[test]
 fn the_settings_are_those_of_the_binary() {
-    assert_eq!(settings(README), flags("serve"));
+    assert_eq!(settings(SETTINGS), flags("serve"));
 }
 
 #[test]

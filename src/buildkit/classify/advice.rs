@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn all_that_advice_names_exists() {
-        let flags = include_str!("../../../README.md");
+        let flags = include_str!("../../../docs/settings.md");
         let policy = include_str!("../../../docs/agent-tenants.md");
         let known = |word: &str| {
             OTHERS.contains(&word)
