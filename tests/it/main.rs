@@ -35,6 +35,7 @@ mod logs;
 mod main_job;
 mod migrate;
 mod notify;
+mod pages;
 mod poll;
 mod pool;
 mod push;
