@@ -1,5 +1,6 @@
-//! The pages at the root, in docs/ and beside the code: their links, their index, their numbers.
+//! The pages at the root, in docs/ and beside the code: their links, their index, their numbers, their smallest examples.
 
+mod kinds;
 mod links;
 mod markdown;
 mod numbers;
