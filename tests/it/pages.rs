@@ -4,6 +4,7 @@ mod kinds;
 mod links;
 mod markdown;
 mod numbers;
+mod uninstall;
 
 use std::fs;
 use std::path::{Path, PathBuf};
