@@ -5,6 +5,7 @@ mod links;
 mod markdown;
 mod numbers;
 mod uninstall;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
