@@ -55,7 +55,11 @@ fn everything_that_the_repository_ships_is_clean() {
         Path::new(ROOT),
         &[
             "workflow-templates",
-            "deploy",
+            "deploy/base",
+            "deploy/components",
+            "deploy/overlays",
+            "deploy/plugin",
+            "deploy/secrets",
             "demo",
             "examples",
             "eventsources",
