@@ -4,6 +4,7 @@ mod agent;
 mod alerts;
 pub(crate) mod buildkitd;
 mod cache_registry;
+mod chart;
 mod dashboards;
 mod network;
 mod objects;
