@@ -139,7 +139,10 @@ impl AgentDeployment {
         let see = format!("see kubectl describe and logs of deploy/{NAME} in {}", self.account.namespace);
         match (*wanted, *ready) {
             (0, _) => Finding::fail(subject, format!("is scaled to 0, {waits}; scale it to 2")),
-            (_, 0) => Finding::fail(subject, format!("no pod of it is ready, {waits}; {see}")),
+            (_, 0) => {
+                let why = self.container.placeholder_image().unwrap_or(see);
+                Finding::fail(subject, format!("no pod of it is ready, {waits}; {why}"))
+            }
             _ if ready < wanted => Finding::warn(
                 subject,
                 format!(

@@ -17,6 +17,12 @@ use std::process::Command;
 
 use crate::support::shared::bounded_buildkitd;
 
+/// The plugin's ConfigMap of deploy/, with an image that its user has built.
+fn plugin_with_image() -> String {
+    let plugin = include_str!("../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
+    plugin.replace("ghcr.io/argo-buildkit/argo-buildkit", "registry.example.com/tools/argo-buildkit")
+}
+
 /// The output of one run of `check`, and its exit code.
 #[derive(Debug)]
 struct Report {

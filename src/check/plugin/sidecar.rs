@@ -12,6 +12,9 @@ pub(in crate::check) const ARGO_USER: i64 = 8737;
 /// The port on which `serve` listens by default.
 const DEFAULT_PORT: i64 = 4355;
 
+/// The repository of the image that deploy/ names until its user names another. No registry has it.
+const PLACEHOLDER: &str = "ghcr.io/argo-buildkit/argo-buildkit";
+
 /// Flags, and the variable with the same meaning.
 const FLAGS: [(&str, &str); 11] = [
     ("--buildkit-host", "BUILDKIT_HOST"),
@@ -132,7 +135,21 @@ impl Sidecar {
             Some(_) => {}
         }
         wrong.extend(self.wrong_port());
+        wrong.extend(self.placeholder_image());
         wrong
+    }
+
+    /// Why its image cannot be pulled, if it is the one of deploy/.
+    pub(in crate::check) fn placeholder_image(&self) -> Option<String> {
+        let rest = self.image.strip_prefix(PLACEHOLDER)?;
+        (rest.is_empty() || rest.starts_with([':', '@'])).then(|| {
+            format!(
+                "the image {} is a placeholder that no registry has, so pods with it do not start; build \
+                 yours (docs/image.md), and name it in the overlay (`sidecar-image` and `images`) or in \
+                 the chart's values (`image`)",
+                self.image
+            )
+        })
     }
 
     /// Its name in the agent pod.

@@ -7,7 +7,7 @@ use super::*;
 
 const GOOD: &str = "
 name: buildkit
-image: ghcr.io/argo-buildkit/argo-buildkit:0.1.0
+image: registry.example.com/tools/argo-buildkit:0.1.0
 args: [serve]
 envFrom: [{configMapRef: {name: buildkit-settings, optional: true}}]
 ports: [{containerPort: 4355}]
@@ -40,7 +40,7 @@ fn a_good_plugin_is_known_with_its_account() {
     assert_eq!(plugin.account("builds").to_string(), "builds/buildkit-executor-plugin");
     assert_eq!(
         said(vec![plugin]),
-        "ok   plugin ConfigMap argo/buildkit-executor-plugin: image ghcr.io/argo-buildkit/argo-buildkit:0.1.0, user 8737\n"
+        "ok   plugin ConfigMap argo/buildkit-executor-plugin: image registry.example.com/tools/argo-buildkit:0.1.0, user 8737\n"
     );
 }
 
@@ -60,6 +60,7 @@ fn what_argo_or_its_token_refuses_is_said() {
         ("ports: [{containerPort: 4355}]", "ports: []", "no ports"),
         ("name: buildkit", "name: [", "is not a container"),
         ("securityContext:", "lifecycle:", "no securityContext"),
+        ("registry.example.com/tools/", "ghcr.io/argo-buildkit/", "argo-buildkit:0.1.0 is a placeholder"),
     ];
     for (good, bad, expected) in rows {
         let container = GOOD.replace(good, bad);

@@ -61,6 +61,10 @@ fn an_agent_that_does_not_run_leaves_steps_pending() {
     FAIL shared agent buildkit-agent/buildkit-agent: is scaled to 0, so plugin steps of builds stay Pending for ever; scale it to 2
     FAIL shared agent buildkit-agent/buildkit-agent: there is no such Deployment, so plugin steps of builds stay Pending for ever; apply deploy/components/agent, or name its namespace (--agent-namespace)
     "#);
+    let mut unnamed = AgentDeployment { ready: 0, ..agent("builds", 2) };
+    unnamed.container.image = "ghcr.io/argo-buildkit/argo-buildkit@sha256:0123".to_owned();
+    let found = running(unnamed).to_string();
+    assert!(found.starts_with("FAIL") && found.contains("is a placeholder"), "{found}");
 }
 
 #[test]

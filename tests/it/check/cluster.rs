@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Report, Run, named, rows};
+use super::{Report, Run, named, plugin_with_image, rows};
 use crate::support::kube::{Identity, Kube};
 use crate::support::net::{PATIENCE, unique, until};
 use crate::support::shared::bounded_buildkitd;
@@ -307,7 +307,9 @@ async fn the_objects_of_deploy_are_ok() {
         }
     }
     site.report_when(|report| report.lines("FAIL").len() > 3).await;
-    for (yaml, namespace) in [(PLUGIN, &site.argo), (PLUGIN_ACCOUNT, &site.builds), (ACCOUNT, &site.builds)] {
+    let plugin = plugin_with_image();
+    for (yaml, namespace) in [(&*plugin, &site.argo), (PLUGIN_ACCOUNT, &site.builds), (ACCOUNT, &site.builds)]
+    {
         for mut object in serde_saphyr::from_multiple::<Value>(yaml).unwrap() {
             object["metadata"]["namespace"] = json!(namespace);
             let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
@@ -323,7 +325,6 @@ async fn the_objects_of_deploy_are_ok() {
     site.report_when(is_good).await;
 }
 
-const PLUGIN: &str = include_str!("../../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
 const PLUGIN_ACCOUNT: &str = include_str!("../../../deploy/base/builds/plugin-account.yaml");
 const ACCOUNT: &str = include_str!("../../../deploy/base/builds/workflow-account.yaml");
 

@@ -3,12 +3,11 @@
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Report, Run, rows};
+use super::{Report, Run, plugin_with_image, rows};
 use crate::support::argo::apply_crds;
 use crate::support::kube::{Identity, Kube};
 
 const ARGO: &str = "argoproj.io/v1alpha1";
-const PLUGIN: &str = include_str!("../../../deploy/plugin/buildkit-executor-plugin-configmap.yaml");
 
 /// A separate API server, because some of this would end the controller that other tests share.
 pub(super) struct World(pub(super) Kube);
@@ -18,7 +17,7 @@ impl World {
         let world = Self(Kube::start().await);
         apply_crds(&world.0).await;
         world.0.namespace("argo").await;
-        let mut plugin: Value = serde_saphyr::from_str(PLUGIN).unwrap();
+        let mut plugin: Value = serde_saphyr::from_str(&plugin_with_image()).unwrap();
         plugin["metadata"]["namespace"] = json!("argo");
         world.0.apply(plugin).await;
         world.controller(&[]).await;
@@ -178,7 +177,7 @@ async fn a_controller_of_one_namespace_looks_for_plugins_there() {
     world.expect(subject, "ok", &["image"]).await;
     world.controller(&["--namespaced", "--managed-namespace", "builds"]).await;
     world.expect(subject, "FAIL", &["watches namespace builds alone", "apply it to builds"]).await;
-    let mut plugin: Value = serde_saphyr::from_str(PLUGIN).unwrap();
+    let mut plugin: Value = serde_saphyr::from_str(&plugin_with_image()).unwrap();
     plugin["metadata"]["namespace"] = json!("builds");
     world.0.apply(plugin).await;
     world.expect("plugin ConfigMap builds/buildkit-executor-plugin", "ok", &["image"]).await;
