@@ -78,6 +78,7 @@ impl Site {
     async fn take_the_agent(&mut self) -> Result<(), String> {
         let values = BTreeMap::from([
             ("AGENT_OVERLAY", Mode::Agent.overlay().to_owned()),
+            ("IMAGE", format!("{NODE}:5000/argo-buildkit:e2e")),
             ("REPO", self.service.url()),
             ("APP_IMAGE", self.service.image()),
         ]);

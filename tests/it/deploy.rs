@@ -8,6 +8,7 @@ mod chart;
 mod dashboards;
 mod network;
 mod objects;
+mod pages;
 mod pod_security;
 mod promql;
 pub(crate) mod rights;

@@ -14,7 +14,7 @@ use crate::support::net::{PATIENCE, unique, until};
 const DOCS: &str = include_str!("../../../docs/agent.md");
 
 /// The overlay that a user writes according to the docs.
-fn overlay_of_the_docs() -> &'static str {
+pub(super) fn overlay_of_the_docs() -> &'static str {
     DOCS.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap()
 }
 

@@ -8,7 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{Release, identity};
-use crate::deploy::{ROOT, object, parse, succeeded};
+use crate::deploy::{ROOT, object, parse, sidecar, succeeded};
+use crate::support::bin;
+
+const INSTALL: &str = include_str!("../../../../docs/install.md");
+const README: &str = include_str!("../../../../deploy/chart/README.md");
 
 /// Puts the notes into an object, since `helm template` prints none.
 const EXTRA: &str = "extraObjects:\n- |\n  \
@@ -113,4 +117,19 @@ fn they_warn_of_an_image_that_is_not_published() {
     let warning = "is not published";
     assert!(release("keepData=true").0.contains(warning));
     assert!(!release("image.repository=registry.example.com/argo-buildkit").0.contains(warning));
+}
+
+/// The pages' commands, with `template` instead of `upgrade --install`.
+#[test]
+fn the_commands_of_the_pages_name_the_image() {
+    let image = "registry.example.com/tools/argo-buildkit:0.1.0";
+    for page in [INSTALL, README] {
+        let (_, rest) = page.split_once("helm upgrade --install ").unwrap();
+        let arguments = rest.split("```").next().unwrap();
+        let script = format!("\"$HELM\" template --kube-version 1.36.0 {arguments}");
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", &script]).current_dir(ROOT);
+        let objects = parse(&succeeded(shell.env("HELM", bin::testbed("helm")).env("IMAGE", image)));
+        assert_eq!(sidecar(&objects)["image"], image);
+    }
 }
