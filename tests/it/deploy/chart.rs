@@ -17,7 +17,7 @@ use crate::support::bin;
 const MONITORS: [&str; 3] = ["ServiceMonitor", "PodMonitor", "PrometheusRule"];
 
 /// A release that is rendered and not installed.
-struct Release {
+pub(super) struct Release {
     name: &'static str,
     arguments: Vec<String>,
 }
@@ -28,12 +28,12 @@ impl Release {
     }
 
     /// With the values of a file of ci/.
-    fn case(name: &str) -> Self {
+    pub(super) fn case(name: &str) -> Self {
         let file = chart().join("ci").join(format!("{name}-values.yaml"));
         Self::new("argo-buildkit").with(&["--values", file.to_str().unwrap()])
     }
 
-    fn with(mut self, arguments: &[&str]) -> Self {
+    pub(super) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
     }
@@ -56,7 +56,7 @@ impl Release {
         command
     }
 
-    fn objects(&self) -> Vec<Value> {
+    pub(super) fn objects(&self) -> Vec<Value> {
         parse(&succeeded(&mut self.command()))
     }
 

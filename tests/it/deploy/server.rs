@@ -7,6 +7,7 @@ use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::{Value, json};
 
 use super::buildkitd::AUTOSCALER;
+use super::chart::Release;
 use super::rights::{EVERYTHING, templates};
 use super::{ROOT, Site, overlay, parse};
 use crate::support::kube::Kube;
@@ -46,6 +47,45 @@ async fn the_api_server_takes_every_object() {
     for object in ours {
         if let Err(error) = try_out(kube, object).await {
             panic!("{}/{}: {error}", object["kind"], object["metadata"]["name"]);
+        }
+    }
+}
+
+/// Values of the chart that set fields which no kustomization has.
+const OWN_FIELDS: &str = r#"{
+    "commonLabels": {"team": "shop"},
+    "imagePullSecrets": [{"name": "mirror"}],
+    "image": {"digest": "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "pullPolicy": "Always"},
+    "metrics": {"scrapeFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]},
+    "buildkitd": {
+        "image": {"pullPolicy": "Always"}, "persistence": {"storageClass": "fast"}, "podAnnotations": {"a": "b"},
+        "nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "builds", "operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {}}, "priorityClassName": "builds"
+    },
+    "cacheRegistry": {
+        "image": {"pullPolicy": "Always"}, "persistence": {"storageClass": "fast"}, "podAnnotations": {"a": "b"},
+        "nodeSelector": {"disk": "ssd"}, "tolerations": [{"operator": "Exists"}], "affinity": {"podAntiAffinity": {}}
+    },
+    "agent": {
+        "settings": {"ARGO_BUILDKIT_MAX_RUNNING": 40}, "podAnnotations": {"a": "b"}, "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}], "affinity": {"podAntiAffinity": {}}, "priorityClassName": "builds"
+    }
+}"#;
+
+#[tokio::test]
+async fn the_api_server_takes_the_objects_of_the_chart() {
+    let kube = Kube::shared().await;
+    for name in NAMESPACES {
+        kube.namespace(name).await;
+    }
+    let values = tempfile::NamedTempFile::new().unwrap();
+    fs::write(values.path(), OWN_FIELDS).unwrap();
+    let own = ["--values", values.path().to_str().unwrap()];
+    for case in ["agent-gate", "pool"] {
+        for object in Release::case(case).with(&own).objects() {
+            if let Err(error) = try_out(kube, &object).await {
+                panic!("{case}: {}/{}: {error}", object["kind"], object["metadata"]["name"]);
+            }
         }
     }
 }
