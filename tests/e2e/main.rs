@@ -10,6 +10,7 @@ mod support;
 
 mod agent;
 mod alone;
+mod chart;
 mod cluster;
 mod events;
 mod exits;
