@@ -100,8 +100,8 @@ pub(super) struct Command {
     /// The form of the findings. JSON is one object, with `fix` for what `--fix` prints.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Instead of the findings, print a shell script that mends them: what is wrong as comments, and the commands and objects that are
-    /// known exactly. Nothing is applied: read it first.
+    /// Instead of the findings, print a shell script that mends them: what is wrong as text that no shell runs, and the commands and
+    /// objects that are known exactly. Nothing is applied: read it first.
     #[arg(long, conflicts_with_all = ["output", "workflow"])]
     fix: bool,
     /// Do not look at the cluster: check only buildkitd and what the options name. Without it, a missing cluster is a FAIL.

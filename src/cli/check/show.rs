@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::check::{Finding, Severity};
 use crate::text;
 
+const NO_COMMAND: &str = "# There is no command for this: the line above says what to do.";
+
 /// How the findings are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -64,7 +66,7 @@ impl Report {
         Value::Object(report)
     }
 
-    /// A comment for each finding, followed by the commands that mend it.
+    /// The text of each finding, followed by the commands that mend it.
     fn script(&self) -> String {
         let wrong = self.found.iter().filter(|f| f.severity == Severity::Fail || f.fix.is_some());
         let parts: Vec<_> = wrong.map(mended).collect();
@@ -76,10 +78,17 @@ impl Report {
 }
 
 fn mended(finding: &Finding) -> String {
-    let comment = text::line(&finding.to_string());
-    let commands =
-        finding.fix.as_deref().unwrap_or("# There is no command for this: the line above says what to do.");
-    format!("# {comment}\n{}", text::lines(commands))
+    let said = text::line(&finding.to_string());
+    match &finding.fix {
+        Some(commands) => format!("{}\n{}", noted(&said), text::lines(commands)),
+        None => noted(&format!("{said}\n{NO_COMMAND}")),
+    }
+}
+
+/// `lines` as text that no shell runs. A comment alone does not do: zsh, at whose prompt somebody may paste it, has none there, and
+/// a finding quotes what tenants and servers write. No line here ends the text, because each begins with `#`.
+fn noted(lines: &str) -> String {
+    format!(": <<'FOUND'\n# {lines}\nFOUND")
 }
 
 fn described(finding: &Finding) -> Value {
@@ -134,8 +143,9 @@ mod tests {
 
     #[test]
     fn the_script_has_every_failure_and_what_has_a_command() {
-        let none = "# There is no command for this: the line above says what to do.";
-        let expected = format!("# warn a: slow\nset it\n\n# FAIL a: gone rm -rf ~\n{none}");
+        let expected = format!(
+            ": <<'FOUND'\n# warn a: slow\nFOUND\nset it\n\n: <<'FOUND'\n# FAIL a: gone rm -rf ~\n{NO_COMMAND}\nFOUND"
+        );
         assert_eq!(report().script(), expected);
         assert_eq!(Report::new(Form::Fix).script(), "# nothing to mend");
     }
