@@ -71,7 +71,8 @@ impl Results {
             Form::Text => lines(text_line),
             Form::Env => lines(variable),
             Form::Json => {
-                let object = shown.iter().map(|(name, value)| ((*name).clone(), Value::from(value.as_str())));
+                // Cleaned here: in the finished JSON, the end of a control sequence may be a quote.
+                let object = shown.iter().map(|(name, value)| ((*name).clone(), text::lines(value)));
                 Some(format!("{:#}", object.collect::<Value>()))
             }
         }
@@ -86,11 +87,12 @@ fn text_line(name: &str, value: &str) -> String {
     }
 }
 
-/// `NAME='VALUE'`, for `eval` in a shell.
+/// `NAME='VALUE'`, for `eval` in a shell. No name of a variable begins with a digit, as an entry of `steps` may.
 fn variable(name: &str, value: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    let prefix = if name.starts_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
     let name: String = name.chars().map(letter).collect();
-    format!("{name}='{}'", text::lines(value).replace('\'', r"'\''"))
+    format!("{prefix}{name}='{}'", text::lines(value).replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -115,5 +117,16 @@ mod tests {
         assert_eq!(printed(Form::Env, &["log-tail"]), "LOG_TAIL='it'\\''s\nbroken\n'");
         let json: Value = serde_json::from_str(&printed(Form::Json, &[])).unwrap();
         assert_eq!(json["log-tail"], "it's\nbroken\n");
+    }
+
+    #[test]
+    fn odd_names_and_values_stay_in_their_places() {
+        assert_eq!(variable("1-api.digest", "$(id)"), "_1_API_DIGEST='$(id)'");
+        // U+009B begins a control sequence, to which a quote and a comma may belong.
+        let outputs: Outputs =
+            [("a", "x\u{9b}"), ("b", "y")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+        let results = Results { form: Form::Json, ..Results::default() };
+        let printed = text::lines(&results.printed(&outputs).unwrap());
+        assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), serde_json::json!({"a": "x", "b": "y"}));
     }
 }
