@@ -1,10 +1,10 @@
-//! `argo-buildkit man`.
+//! `argo-buildkit man`, and the page of all subcommands.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{printed, run, subcommands};
+use super::{printed, run, subcommands, subcommands_of};
 
 fn pages(directory: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
@@ -51,4 +51,13 @@ fn a_directory_that_cannot_be_made_is_named() {
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1));
     assert!(said.starts_with(&format!("Error: creating {}/below: ", file.display())), "{said}");
+}
+
+#[test]
+fn the_page_of_the_command_line_has_a_row_for_each_subcommand() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command-line.md");
+    let page = fs::read_to_string(page).unwrap();
+    for name in subcommands_of(&[]) {
+        assert!(page.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
 }
