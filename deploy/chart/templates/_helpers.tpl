@@ -153,3 +153,8 @@ storageClassName: {{ . }}
 resources:
   requests: {storage: {{ .size }}}
 {{- end }}
+
+{{/* The value of a variable. Helm may read a number of a file as 8.388608e+06, so toJson writes it. */}}
+{{- define "argo-buildkit.setting" -}}
+{{ ternary . (toJson .) (kindIs "string" .) | quote }}
+{{- end }}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{MONITORS, Release, chart, identity};
 use crate::deploy::{ROOT, object, parse, succeeded};
@@ -145,6 +145,19 @@ fn a_second_release_beside_the_first_shares_no_object() {
         config.as_str().unwrap().contains(r#"[registry."b-cache-registry.b-cache.svc:5000"]"#),
         "{config}"
     );
+}
+
+#[test]
+fn large_numbers_and_switches_stay_as_they_are_in_the_settings() {
+    let values = tempfile::NamedTempFile::new().unwrap();
+    let text = "workflows: {settings: {ARGO_BUILDKIT_KEEP_FINISHED_BYTES: 16777216}}\n\
+                agent: {enabled: true, settings: {ARGO_BUILDKIT_MAX_RUNNING: 2000000, OTHER: true}}\n";
+    fs::write(values.path(), text).unwrap();
+    let objects = Release::new("large").with(&["--values", values.path().to_str().unwrap()]).objects();
+    let settings = |name| object(&objects, "ConfigMap", name)["data"].clone();
+    assert_eq!(settings("buildkit-settings")["ARGO_BUILDKIT_KEEP_FINISHED_BYTES"], "16777216");
+    let agent = settings("buildkit-agent-settings");
+    assert_eq!((&agent["ARGO_BUILDKIT_MAX_RUNNING"], &agent["OTHER"]), (&json!("2000000"), &json!("true")));
 }
 
 #[test]
