@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn two_names_of_one_output_are_two_tags_and_a_secret_is_not_copied() {
         let out = read(
-            "buildctl build --output type=image,\"name=r.io/a:1,r.io/a:2\",push=true --opt build-arg:NPM_TOKEN=x",
+            "buildctl build --output type=image,\"name=r.io/a:1,r.io/a:2\",push=true --opt build-arg:NPM_TOKEN=x --opt build-arg:INDEX=https://u:p@h/simple",
             "",
         );
         assert_eq!(out.extra_tags, ["1", "2"]);

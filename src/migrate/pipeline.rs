@@ -95,6 +95,20 @@ pub(super) struct Pipeline {
     pub(super) open: BTreeSet<String>,
 }
 
+/// Parts of the names of secrets.
+const SECRETS: [&str; 10] = [
+    "TOKEN",
+    "PASSWORD",
+    "SECRET",
+    "PASSWD",
+    "PASSPHRASE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+    "CREDENTIAL",
+];
+
 const COMMIT_TAG: &str = "the image's tag is the pushed commit";
 
 impl Pipeline {
@@ -229,11 +243,11 @@ impl Pipeline {
             return term.approximate("not needed: the cache is kept in a registry (`cache`)");
         }
         let upper = name.to_uppercase();
-        if ["TOKEN", "PASSWORD", "SECRET", "PASSWD", "API_KEY", "APIKEY"]
-            .iter()
-            .any(|word| upper.contains(word))
-        {
+        if SECRETS.iter().any(|word| upper.contains(word)) {
             return term.by_hand("not copied: the name is that of a secret, and build arguments stay in the image; use `secrets` of the step `build` in a template of your own");
+        }
+        if image::without_login(term.text.trim()).1 {
+            return term.by_hand("not copied: the URL has a login, and build arguments stay in the image; use `secrets` of the step `build` in a template of your own");
         }
         if term.is_open() {
             return term.by_hand("`build-args`: the files do not say the value; write it in services.yaml");
