@@ -70,6 +70,11 @@ pub struct Migration {
     pub report: MigrationReport,
 }
 
+/// The most documents. Each build looks at all of them.
+const DOCUMENTS: usize = 20_000;
+
+const TOO_MANY: &str =
+    "the file was not read: with it there are more than 20,000 documents; name fewer directories at once";
 const NOT_READ: &str = "no object of this kind is read; look whether anything that stays needs it";
 
 /// Reads all files, and makes a catalogue of what they build.
@@ -77,6 +82,9 @@ pub fn migrate(inputs: &[MigrateInput], options: &MigrateOptions) -> Migration {
     let (mut sources, mut unread) = (Vec::new(), Vec::new());
     for input in inputs {
         match documents(&input.bytes) {
+            Ok((_, documents)) if sources.len() + documents.len() > DOCUMENTS => {
+                unread.push(whole(input, 1, TOO_MANY));
+            }
             Ok((body, documents)) => {
                 let starts = line_starts(body);
                 sources
@@ -116,11 +124,16 @@ fn unreadable(input: &MigrateInput, error: &EditError) -> ReportRow {
         _ => 1,
     };
     let note = format!("the file was not read: {error}; of a Helm chart, name what `helm template` prints");
+    whole(input, line, &note)
+}
+
+/// The one row of a file that was not read.
+fn whole(input: &MigrateInput, line: usize, note: &str) -> ReportRow {
     ReportRow {
         file: text::line(&input.name),
         line,
         key: ".".to_owned(),
         verdict: Verdict::ByHand,
-        note: text::line(&note),
+        note: text::line(note),
     }
 }

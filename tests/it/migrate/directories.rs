@@ -82,6 +82,18 @@ fn a_bomb_of_aliases_is_one_row() {
     );
 }
 
+/// Each build looks at all documents, so the time grows with the square of their number.
+#[test]
+fn many_small_documents_are_one_row() {
+    let room = room();
+    fs::write(room.path().join("in/many.yaml"), "a\n---\n".repeat(20_001)).unwrap();
+    let (code, shown, _) = run(room.path(), &["migrate", "in"]);
+    assert_eq!(code, DONE);
+    let rows = shown.lines().filter(|line| line.starts_with("in/many.yaml:"));
+    assert_eq!(rows.count(), 1, "{}", shown.len());
+    assert!(shown.contains("in/many.yaml:1: by hand: .: the file was not read: "), "{}", shown.len());
+}
+
 #[test]
 fn nothing_to_build_is_told() {
     let room = tempfile::tempdir().unwrap();
