@@ -84,7 +84,8 @@ fn limit_of(metadata: &Value, parameters: &mut Parameters<'_>) -> Value {
     json!({"annotations": {name: parameters.fill(&metadata["annotations"][name])}})
 }
 
-/// The templates of a document that have a step of this plugin. A document that is no object of Kubernetes is one.
+/// The templates of a document that have a step of this plugin. A document that is no object of Kubernetes is one, unless
+/// it is empty.
 fn found(document: &Value) -> Vec<Found<'_>> {
     let kind = document["kind"].as_str().unwrap_or_default();
     if let Some((_, path)) = KINDS.iter().find(|(known, _)| *known == kind) {
@@ -96,8 +97,8 @@ fn found(document: &Value) -> Vec<Found<'_>> {
             .collect();
     }
     let name = document["name"].as_str().unwrap_or_default();
-    let is_object = document.get("apiVersion").is_some();
-    if is_object { Vec::new() } else { vec![Found { name, template: document, spec: None }] }
+    let is_other = document.is_null() || document.get("apiVersion").is_some();
+    if is_other { Vec::new() } else { vec![Found { name, template: document, spec: None }] }
 }
 
 fn choose<'a, 'b>(found: &'b [Found<'a>], wanted: Option<&str>) -> anyhow::Result<&'b Found<'a>> {

@@ -48,9 +48,12 @@ fn a_template_of_an_object_has_its_defaults_its_limit_and_its_outputs() {
 
 #[test]
 fn a_step_alone_takes_parameters_too() {
-    for text in
-        [STEP.to_owned(), format!("buildkit: {{{STEP}}}"), format!("plugin: {{buildkit: {{{STEP}}}}}")]
-    {
+    for text in [
+        STEP.to_owned(),
+        format!("buildkit: {{{STEP}}}"),
+        format!("plugin: {{buildkit: {{{STEP}}}}}"),
+        format!("# an empty document\n---\n{STEP}\n---\n"),
+    ] {
         let template = taken(&text, None, &[("name", "shop/api")]).unwrap();
         assert_eq!(template.step().unwrap()["tags"]["image"], "registry.example.com/shop/api", "{text}");
     }
