@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use crate::kube::WorkflowState;
 
-/// Argo's times have whole seconds: a node may have started up to a second later than its recorded time.
-const WHOLE: Duration = Duration::from_secs(1);
+/// How much later than its node's recorded start a job may begin: Argo's times have whole seconds, and a busy controller needs some
+/// more to hand the task over. Until then the job's own limit ends it, and its message says what it waited for.
+const BEHIND: Duration = Duration::from_secs(5);
 
 /// The deadline of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) enum LimitSource {
 /// The earliest deadline of `node`, if one is known from `workflow`. `limit` is the node's own time limit.
 pub(super) fn first(workflow: &WorkflowState, node: &str, limit: Duration) -> Option<Deadline> {
     let began = workflow.nodes.get(node).and_then(|node| node.started_at.as_ref());
-    let own = began.and_then(|began| began.0.checked_add(limit.checked_add(WHOLE)?).ok());
+    let own = began.and_then(|began| began.0.checked_add(limit.checked_add(BEHIND)?).ok());
     let own =
         own.map(|end| Deadline { node: node.to_owned(), at: instant(end), limit, source: LimitSource::Node });
     let whole = workflow.deadline.filter(|_| workflow.is_exit_handler(node) == Some(false));
