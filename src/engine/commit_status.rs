@@ -1,5 +1,7 @@
 //! `commit-status`: sets the status of a commit on its forge, and links the image to its repository.
 
+use secrecy::SecretString;
+
 use super::Engine;
 use super::context::Cx;
 use super::sanitize::without_expressions;
@@ -49,7 +51,7 @@ async fn set_and_link(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result
         Err(_) => "failed",
     });
     let set = set?;
-    match link(engine, wanted, cx).await {
+    match link(engine, wanted, &set.token, cx).await {
         Ok(linked) => {
             let summary = format!("{}{}", set.summary(wanted), linked.map(link_text).unwrap_or_default());
             let linked = if linked.is_some() { "true" } else { "" };
@@ -67,6 +69,8 @@ struct SetStatus {
     status: Status,
     /// False if the commit had it already.
     posted: bool,
+    /// The token of the forge's API, read once for the status and the link.
+    token: SecretString,
 }
 
 impl SetStatus {
@@ -105,7 +109,7 @@ async fn set(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result<SetStatu
         url: wanted.url.clone().or_else(page),
     };
     let posted = engine.forge.set_status(&wanted.repository, &token, &status).await?;
-    Ok(SetStatus { status, posted })
+    Ok(SetStatus { status, posted, token })
 }
 
 /// The policy has compared the image with the list of its own registry. So it must be the image there that is linked.
@@ -122,11 +126,15 @@ fn check_registry(wanted: &WantedStatus, image: &ImageRef) -> Result<(), StepErr
 }
 
 /// Links the image, if the step asks for it. Returns whether it was not linked before.
-async fn link(engine: &Engine, wanted: &WantedStatus, cx: &Cx) -> Result<Option<bool>, StepError> {
+async fn link(
+    engine: &Engine,
+    wanted: &WantedStatus,
+    token: &SecretString,
+    cx: &Cx,
+) -> Result<Option<bool>, StepError> {
     let Some(image) = &wanted.link_package else { return Ok(None) };
     cx.now(format!("linking {} to {}", image.name(), wanted.repo));
-    let token = engine.api_token(cx, &wanted.repository, &wanted.secret).await?;
-    let linked = engine.forge.link_package(&wanted.repository, &token, image.repository()).await?;
+    let linked = engine.forge.link_package(&wanted.repository, token, image.repository()).await?;
     Ok(Some(linked))
 }
 
