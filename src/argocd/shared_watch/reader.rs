@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
 use super::topics::Topics;
-use super::{Namespace, News, REFUSED, locked};
+use super::{Namespace, REFUSED, locked};
 use crate::argocd::state::ApplicationState;
 use crate::kube::{Cluster, KubeError, NamespaceEvent, argo};
 use crate::outcome::Fault;
@@ -94,7 +94,7 @@ impl Reader {
         debug!(%error, "watching all Applications failed, trying again");
         let since = *self.away.get_or_insert_with(Instant::now);
         if since.elapsed() > AWAY {
-            self.with(|topics| topics.tell_all(&News::Ended));
+            self.with(|topics| topics.end());
         }
         ControlFlow::Continue(())
     }

@@ -72,10 +72,10 @@ impl Topics {
         }
     }
 
-    /// Passes `news` on to everybody.
-    pub(super) fn tell_all(&self, news: &News) {
+    /// Lets every wait go on alone.
+    pub(super) fn end(&self) {
         for topic in self.0.values() {
-            topic.news.send_replace(news.clone());
+            topic.news.send_replace(News::Ended);
         }
     }
 }
