@@ -70,12 +70,7 @@ pub(in crate::engine) async fn reverted_by_node(
     revert: &Revert,
     cx: &Cx,
 ) -> Option<StepError> {
-    let log = async {
-        Ok::<_, StepError>(
-            engine.tenant_git(cx).branch_log(&branches(engine, revert, cx).await?, None).await?,
-        )
-    };
-    let log = log.await.unwrap_or_else(|error| {
+    let log = log(engine, revert, None, cx).await.unwrap_or_else(|error| {
         warn!(error = %error.message, "cannot tell whether this workflow has reverted its commit");
         Vec::new()
     });
@@ -101,6 +96,16 @@ async fn branches(engine: &Engine, revert: &Revert, cx: &Cx) -> Result<Branches,
     let Revert { gitops, branch, .. } = revert;
     let credentials = engine.git_credentials(cx, &gitops.repo, gitops.secret.as_ref()).await?;
     Ok(Branches { repo: gitops.repo.clone(), credentials, base: branch.clone(), head: None })
+}
+
+/// The last commits of the branch: as many as it takes to reach `down_to`, if it is given.
+async fn log(
+    engine: &Engine,
+    revert: &Revert,
+    down_to: Option<&str>,
+    cx: &Cx,
+) -> Result<Vec<LogEntry>, StepError> {
+    Ok(engine.tenant_git(cx).branch_log(&branches(engine, revert, cx).await?, down_to).await?)
 }
 
 /// Reverts the commit of a deployment that has failed. The error also says which commit reverts it, or why none does.
@@ -158,7 +163,7 @@ impl<'a> Attempt<'a> {
 
     /// The commits of the branch down to ours.
     async fn log(&self) -> Result<Vec<LogEntry>, StepError> {
-        Ok(self.git().branch_log(&self.branches().await?, Some(self.commit)).await?)
+        log(self.shared.engine, self.revert, Some(self.commit), self.shared.cx).await
     }
 
     /// Our commit.
